@@ -1,0 +1,81 @@
+"""IAM policy documents: plain typed statements in, one JSON Output out.
+
+Values may be Inputs, so a statement can name a resource that does not exist yet. Nothing is created here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NotRequired, TypedDict
+
+import pulumi
+
+Strings = pulumi.Input[str] | Sequence[pulumi.Input[str]]
+Conditions = Mapping[str, Mapping[str, Strings]]
+Principals = Literal["*"] | Mapping[str, Strings]
+
+
+class Statement(TypedDict):
+    """One statement with the keys of the policy language itself."""
+
+    Effect: Literal["Allow", "Deny"]
+    Action: Sequence[str]
+    Resource: NotRequired[Sequence[pulumi.Input[str]]]
+    Principal: NotRequired[Principals]
+    Condition: NotRequired[Conditions]
+    Sid: NotRequired[str]
+
+
+def statement(
+    actions: str | Sequence[str],
+    resources: Strings = (),
+    *,
+    effect: Literal["Allow", "Deny"] = "Allow",
+    conditions: Conditions | None = None,
+    principals: Principals | None = None,
+    sid: str | None = None,
+) -> Statement:
+    """Return one statement; a single action or resource may be given without a list.
+
+    `resources` stays empty only in a trust policy; `principals` is "*" or {"Service": "ecs.amazonaws.com"}.
+    """
+    made: Statement = {"Effect": effect, "Action": [actions] if isinstance(actions, str) else list(actions)}
+    if not made["Action"]:
+        raise ValueError(
+            f"statement {sid or ''}: it names no action; name at least one, such as s3:GetObject"
+        )
+    # An Output has no length and no truth value: only a list can be seen to be empty.
+    listed = list(resources) if isinstance(resources, list | tuple) else [resources]
+    if listed:
+        made["Resource"] = listed
+    if principals is not None:
+        made["Principal"] = principals
+    if conditions:
+        made["Condition"] = conditions
+    if sid is not None:
+        made["Sid"] = sid
+    return made
+
+
+def document(*statements: Statement) -> pulumi.Output[str]:
+    """Return the policy document of these statements, as JSON."""
+    if not statements:
+        raise ValueError("a policy document needs at least one statement")
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def assume_role(
+    service: str,
+    *,
+    account_id: pulumi.Input[str] | None = None,
+    source_arn: pulumi.Input[str] | None = None,
+) -> pulumi.Output[str]:
+    """Return the trust policy that lets `service` (e.g. "ecs-tasks.amazonaws.com") take the role.
+
+    With `account_id`, only for resources of that account; with `source_arn` (a pattern), only for those
+    (IAM guide, "The confused deputy problem").
+    """
+    conditions: dict[str, Mapping[str, Strings]] = {}
+    if account_id is not None:
+        conditions["StringEquals"] = {"aws:SourceAccount": account_id}
+    if source_arn is not None:
+        conditions["ArnLike"] = {"aws:SourceArn": source_arn}
+    return document(statement("sts:AssumeRole", principals={"Service": service}, conditions=conditions))

@@ -1,0 +1,214 @@
+"""What the components want watched, as CloudWatch alarms that tell the right people.
+
+One alarm per watch, and one composite that is in alarm while anything critical is, for deployments and people
+to ask. The composite tells nobody itself: each of its alarms already does.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components._watch import Metric, Severity, Watch
+
+MAX_NAME = 255  # CloudWatch API, PutMetricAlarm
+MAX_DESCRIPTION = 1024
+DAY_S, HOUR_S = 86_400, 3600
+MAX_IN_COMPOSITE = 100  # CloudWatch API, PutCompositeAlarm, AlarmRule
+_STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
+
+# The page in docs/runbooks for what a namespace watches. Our own namespaces (the application's log figures and
+# the queues) are told apart by the metric's name.
+RUNBOOKS: Mapping[str, str] = {
+    "AWS/ApplicationELB": "load-balancer",
+    "AWS/Backup": "backups",
+    "AWS/CertificateManager": "certificate",
+    "AWS/ECS": "service",
+    "AWS/ElastiCache": "cache",
+    "AWS/NATGateway": "network",
+    "AWS/Prometheus": "prometheus",
+    "AWS/RDS": "database",
+    "AWS/Route53": "availability",
+    "AWS/Scheduler": "schedule",
+    "AWS/WAFV2": "web-acl",
+    "ECS/ContainerInsights": "service",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    """`name_prefix` "rentalfix-prod" begins each alarm's physical name; `topic_arns` by region and severity.
+
+    `runbook_url_prefix` stands before "<page>.md". Raises ValueError on repeated names, on a region without
+    topics, on a namespace without a runbook, and on what CloudWatch's limits refuse.
+    """
+
+    watches: Sequence[Watch]
+    topic_arns: Mapping[str, Mapping[Severity, pulumi.Input[str]]]
+    region: str
+    name_prefix: str
+    runbook_url_prefix: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = list(_problems(self))
+        if problems:
+            raise ValueError("alarms: " + "; ".join(problems))
+
+
+class Alarms(pulumi.ComponentResource):
+    """`names` are physical, sorted; `arns` by the watch's name; `critical_name` is the composite, if there is one."""
+
+    names: Sequence[str]
+    arns: Mapping[str, pulumi.Output[str]]
+    critical_name: pulumi.Output[str] | None
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:observability:Alarms", name, None, opts)
+
+        alarms = {watch.name: self._alarm(name, args, watch) for watch in args.watches}
+        critical = [alarms[watch.name] for watch in _critical(args)]
+
+        self.names = sorted(_physical_name(args, watch) for watch in args.watches)
+        self.arns = {watch_name: alarm.arn for watch_name, alarm in alarms.items()}
+        self.critical_name = self._composite(name, args, critical) if critical else None
+        self.register_outputs({"names": self.names, "arns": self.arns, "critical_name": self.critical_name})
+
+    def _alarm(self, name: str, args: AlarmsArgs, watch: Watch) -> aws.cloudwatch.MetricAlarm:
+        single = watch.metrics[0] if watch.expression is None else None
+        topic_arn = args.topic_arns[watch.region or args.region][watch.severity]
+        percentile = single is not None and single.stat not in _STATISTICS
+        return aws.cloudwatch.MetricAlarm(
+            f"{name}-{watch.name}",
+            name=_physical_name(args, watch),
+            alarm_description=_description(args, watch),
+            region=watch.region,
+            namespace=single.namespace if single else None,
+            metric_name=single.metric_name if single else None,
+            dimensions=single.dimensions if single else None,
+            statistic=single.stat if single and not percentile else None,
+            extended_statistic=single.stat if single and percentile else None,
+            period=watch.period_s if single else None,
+            metric_queries=None if single else _queries(watch),
+            comparison_operator=watch.comparison,
+            threshold=watch.threshold,
+            evaluation_periods=watch.evaluation_periods,
+            datapoints_to_alarm=watch.datapoints_to_alarm,
+            treat_missing_data=watch.treat_missing_data,
+            alarm_actions=[topic_arn],
+            ok_actions=[topic_arn],
+            tags={**args.tags, "Name": _physical_name(args, watch), "severity": watch.severity},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _composite(
+        self, name: str, args: AlarmsArgs, critical: Sequence[aws.cloudwatch.MetricAlarm]
+    ) -> pulumi.Output[str]:
+        rule = pulumi.Output.all(*[alarm.name for alarm in critical]).apply(
+            lambda names: " OR ".join(f'ALARM("{each}")' for each in names)
+        )
+        composite = aws.cloudwatch.CompositeAlarm(
+            f"{name}-critical",
+            alarm_name=f"{args.name_prefix}-critical",
+            alarm_description="In alarm while any critical alarm of this stack is; each of them tells its readers.",
+            alarm_rule=rule,
+            tags={**args.tags, "Name": f"{args.name_prefix}-critical"},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return composite.alarm_name
+
+
+def runbook_page(watch: Watch) -> str | None:
+    """The name of the watch's page in docs/runbooks, or None for an AWS namespace that has none yet."""
+    metric = watch.metrics[0]
+    if metric.namespace.startswith(("AWS/", "ECS/")):
+        return RUNBOOKS.get(metric.namespace)
+    return "queues" if metric.metric_name.startswith("Queue") else "application"
+
+
+def _critical(args: AlarmsArgs) -> list[Watch]:
+    """A composite sees only the alarms of its own region."""
+    return [w for w in args.watches if w.severity == "critical" and w.region in (None, args.region)]
+
+
+def _physical_name(args: AlarmsArgs, watch: Watch) -> str:
+    return f"{args.name_prefix}-{watch.name}"
+
+
+def _description(args: AlarmsArgs, watch: Watch) -> str:
+    text = watch.description if watch.description.endswith(".") else f"{watch.description}."
+    return f"{text} Runbook: {args.runbook_url_prefix}{runbook_page(watch)}.md"
+
+
+def _queries(watch: Watch) -> list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict]:
+    result: aws.cloudwatch.MetricAlarmMetricQueryArgsDict = {
+        "id": "result",
+        "expression": watch.expression,
+        "label": watch.name,
+        "return_data": True,
+    }
+    return [result, *(_query(metric, watch.period_s) for metric in watch.metrics)]
+
+
+def _query(metric: Metric, period_s: int) -> aws.cloudwatch.MetricAlarmMetricQueryArgsDict:
+    return {
+        "id": metric.id,
+        "return_data": False,
+        "metric": {
+            "namespace": metric.namespace,
+            "metric_name": metric.metric_name,
+            "dimensions": metric.dimensions,
+            "stat": metric.stat,
+            "period": period_s,
+        },
+    }
+
+
+def _problems(args: AlarmsArgs) -> Iterator[str]:
+    names = [watch.name for watch in args.watches]
+    for repeated in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two watches are called {repeated!r}; give each its own name"
+    if "critical" in names:
+        yield "no watch may be called 'critical': that is the composite's name"
+    for watch in args.watches:
+        yield from _watch_problems(args, watch)
+    in_composite = len(_critical(args))
+    if in_composite > MAX_IN_COMPOSITE:
+        yield (
+            f"{in_composite} critical watches are more than the {MAX_IN_COMPOSITE} that one composite alarm "
+            "takes; make some of them warnings"
+        )
+
+
+def _watch_problems(args: AlarmsArgs, watch: Watch) -> Iterator[str]:
+    region = watch.region or args.region
+    if watch.severity not in args.topic_arns.get(region, {}):
+        yield f"watch {watch.name}: no {watch.severity} topic in {region}; add the region to the notifications"
+    if len(_physical_name(args, watch)) > MAX_NAME:
+        yield f"watch {watch.name}: the alarm's name is longer than {MAX_NAME} characters; shorten it"
+    if runbook_page(watch) is None:
+        yield (
+            f"watch {watch.name}: nothing says what to do about {watch.metrics[0].namespace}; write its page in "
+            "docs/runbooks and name it in RUNBOOKS (components/alarms.py)"
+        )
+    elif len(_description(args, watch)) > MAX_DESCRIPTION:
+        yield f"watch {watch.name}: the description is longer than {MAX_DESCRIPTION} characters; shorten it"
+    if watch.period_s not in (10, 20, 30) and watch.period_s % 60:
+        yield f"watch {watch.name}: period_s must be 10, 20, 30 or a multiple of 60, got {watch.period_s}"
+    longest_s = 7 * DAY_S if watch.period_s >= HOUR_S else DAY_S
+    looked_back_s = watch.period_s * watch.evaluation_periods
+    if looked_back_s > longest_s:
+        yield (
+            f"watch {watch.name}: {watch.evaluation_periods} periods of {watch.period_s} s are {looked_back_s} s, "
+            f"CloudWatch looks back {longest_s} s at most; take fewer periods"
+        )
+    ids = [metric.id for metric in watch.metrics]
+    if watch.expression is not None:
+        for ident in sorted(set(ids)):
+            if not re.fullmatch(r"[a-z][a-zA-Z0-9_]*", ident) or ident == "result" or ids.count(ident) > 1:
+                yield (
+                    f"watch {watch.name}: metric id {ident!r} must be unique, begin with a lower case letter and "
+                    "not be 'result'"
+                )

@@ -1,0 +1,111 @@
+"""A secret in Secrets Manager: generated here, or empty for the operator to fill.
+
+Who may read it is said by the role that reads it. Rotation of the database's master password is RDS's own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+SHORTEST = 16  # "minimum 16 characters" is the least that any of our systems asks for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generate:
+    """`length` in characters; `special` are the characters allowed beside letters and digits, "" for none."""
+
+    length: int
+    special: str = "-_.~"
+    min_upper: int = 1
+    min_lower: int = 1
+    min_numeric: int = 1
+
+    def __post_init__(self) -> None:
+        if self.length < SHORTEST:
+            raise ValueError(
+                f"secret: a generated secret needs at least {SHORTEST} characters, got {self.length}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretArgs:
+    """Without `generate` no value is set. With `username` the value is JSON: {"username", "password"}.
+
+    `recovery_window_days`: 7 to 30, or 0 to delete at once. Raises ValueError on another window, and on a
+    username without a generated password.
+    """
+
+    name_prefix: str
+    kms_key_arn: pulumi.Input[str]
+    description: str
+    generate: Generate | None = None
+    username: str | None = None
+    recovery_window_days: int = 7
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found = []
+        if self.recovery_window_days != 0 and not 7 <= self.recovery_window_days <= 30:
+            found.append(f"recovery_window_days must be 0 or 7 to 30, got {self.recovery_window_days}")
+        if self.username is not None and self.generate is None:
+            found.append(
+                f"username {self.username!r} is written beside a generated password; say generate too"
+            )
+        if found:
+            raise ValueError(f"secret {self.name_prefix}: " + "; ".join(found))
+
+
+class Secret(pulumi.ComponentResource):
+    """`value` is the generated password itself, marked secret; None when the operator sets it."""
+
+    arn: pulumi.Output[str]
+    value: pulumi.Output[str] | None
+
+    def __init__(self, name: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:security:Secret", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        # A prefix: the name of a deleted secret stays taken until its recovery window has passed.
+        secret = aws.secretsmanager.Secret(
+            name,
+            name_prefix=args.name_prefix,
+            description=args.description,
+            kms_key_id=args.kms_key_arn,
+            recovery_window_in_days=args.recovery_window_days,
+            tags={**args.tags, "Name": name},
+            opts=child,
+        )
+        self.arn = secret.arn
+        self.value = None
+        if args.generate is not None:
+            self.value = _password(name, args.generate, child)
+            aws.secretsmanager.SecretVersion(
+                name,
+                secret_id=secret.id,
+                secret_string=_content(self.value, args.username),
+                opts=child,
+            )
+        self.register_outputs({"arn": self.arn})
+
+
+def _password(name: str, generate: Generate, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    password = random.RandomPassword(
+        name,
+        length=generate.length,
+        special=bool(generate.special),
+        override_special=generate.special or None,
+        min_upper=generate.min_upper,
+        min_lower=generate.min_lower,
+        min_numeric=generate.min_numeric,
+        min_special=1 if generate.special else 0,
+        opts=child,
+    )
+    return pulumi.Output.secret(password.result)
+
+
+def _content(password: pulumi.Output[str], username: str | None) -> pulumi.Output[str]:
+    if username is None:
+        return password
+    return pulumi.Output.json_dumps({"username": username, "password": password})

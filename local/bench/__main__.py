@@ -1,0 +1,107 @@
+"""`make bench`: what components, settings and policies cost in a preview, measured in pairs, and what dominates.
+
+The previews of a section run in turn, round after round; ratios and differences are taken round by round, and their
+median is shown. All start from an empty state, offline, with our own `aws` provider: its Python is part of every
+figure. Production has an image for each service here, or the services would be left out. A section ends after its
+share of the time, however slow the machine.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from rich.console import Console
+from rich.table import Table
+
+from local.bench import figures, parts, previews, scale
+from local.bench.previews import Content, Preview
+from local.steps import Failure, Steps
+
+SERVICES = (1, 10, 50, 100)
+ROUNDS = 5
+SECTION_S = 70
+
+
+def rounds(
+    measures: Sequence[Callable[[], float]],
+    *,
+    at_most: int = ROUNDS,
+    within_s: float = SECTION_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[list[float]]:
+    """A column of seconds for each measure. There is one round at least, and no more than the time allows."""
+    began = clock()
+    columns: list[list[float]] = [[] for _ in measures]
+    for done in range(1, at_most + 1):
+        for column, measure in zip(columns, measures, strict=True):
+            column.append(measure())
+        spent_s = clock() - began
+        if spent_s + spent_s / done > within_s:
+            break
+    return columns
+
+
+def components_and_policies(
+    product: Content, config: Content, steps: Steps
+) -> tuple[list[figures.Row], Preview]:
+    with steps.step("Flat program", "made from a preview of the program, and compared with it"):
+        ours = previews.our_program("program", product, scale.started(config))
+        resources = ours.resources()
+        flat = previews.flat_program(ours, resources, config)
+        empty = previews.empty_program(config)
+    checked, checked_empty = ours.with_policies(), empty.with_policies()
+    with steps.step("Components and policies", f"up to {ROUNDS} rounds of five previews") as step:
+        checked.seconds()  # compiles the pack's modules
+        flat_s, ours_s, checked_s, empty_s, checked_empty_s = rounds(
+            [each.seconds for each in (flat, ours, checked, empty, checked_empty)]
+        )
+        step.result = f"{len(ours_s)} rounds"
+    rows = figures.component_rows(len(resources), flat_s, ours_s)
+    rows += figures.policy_rows(len(resources), ours_s, checked_s, empty_s, checked_empty_s)
+    return rows, checked
+
+
+def sizes(product: Content, config: Content, steps: Steps) -> list[figures.Row]:
+    with steps.step("Sizes", f"previews of {', '.join(map(str, SERVICES))} services") as step:
+        measured = [
+            previews.our_program(f"services-{count}", *scale.enlarged(product, config, count))
+            for count in SERVICES
+        ]
+        resources = [len(preview.resources()) for preview in measured]
+        seconds = rounds([preview.seconds for preview in measured])
+        step.result = f"{len(seconds[0])} rounds"
+    return figures.size_rows(SERVICES, resources, seconds)
+
+
+def what_dominates(checked: Preview, steps: Steps) -> list[figures.Row]:
+    with steps.step("What dominates", "CPU time by process, then a profile of the program"):
+        return [
+            *figures.process_rows(parts.watch(checked)),
+            *figures.profile_rows(parts.profile(checked)),
+        ]
+
+
+def main() -> int:
+    steps = Steps()
+    title = f"Previews of {previews.SYSTEM}, {date.today()}: median (least to most) of the rounds"
+    table = Table("What", "Measured", "Goal", title=title, title_justify="left")
+    try:
+        product, config = previews.tracked()
+        rows, checked = components_and_policies(product, config, steps)
+        sections = [rows, sizes(product, config, steps), what_dominates(checked, steps)]
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    for section in sections:
+        for row in section:
+            table.add_row(*row)
+        table.add_section()
+    Console(highlight=False).print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

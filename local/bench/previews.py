@@ -1,0 +1,151 @@
+"""The projects that are previewed, each with its own stack file and empty state in .local/bench."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import commands, engine, stack
+from local.bench import flat
+from local.process import closing_words
+from local.steps import Failure
+from local.workspace import DEFAULT_PORT, Workspace
+
+ROOT = commands.REPOSITORY
+FOLDER = ROOT / ".local" / "bench"
+SYSTEM, STACK = "rentalfix", "prod"
+PROGRAM = ("__main__.py", "components", "settings", "wiring")
+TIMEOUT_S = 180
+
+Content = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A preview that can be run any number of times, always from nothing."""
+
+    workspace: Workspace
+    options: tuple[str | Path, ...] = ()
+
+    def command(self) -> list[str | Path]:
+        workspace = self.workspace
+        command: list[str | Path] = [workspace.engine, "preview", "--stack", workspace.stack]
+        return [*command, "--non-interactive", "--config-file", workspace.config_file, *self.options]
+
+    def environment(self) -> dict[str, str]:
+        """With bytecode cached, or the compiler, which all pairs have in common, would hide what differs."""
+        kept = self.workspace.environment()
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
+        return kept
+
+    def run(self, *options: str, environment: Mapping[str, str] | None = None) -> str:
+        """Gives standard output. Raises Failure with the last that was said when it fails or takes too long."""
+        try:
+            answer = subprocess.run(
+                [*self.command(), *options],
+                cwd=self.workspace.root,
+                env={**self.environment(), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Failure(
+                f"The preview of {self.workspace.root} took more than {TIMEOUT_S} s and was ended."
+            ) from None
+        if answer.returncode:
+            said = closing_words((answer.stdout + answer.stderr).splitlines(), 12)
+            raise Failure(f"The preview of {self.workspace.root} failed:\n{said}")
+        return answer.stdout
+
+    def seconds(self) -> float:
+        began = time.perf_counter()
+        self.run()
+        return time.perf_counter() - began
+
+    def resources(self) -> list[flat.State]:
+        return flat.declared(json.loads(self.run("--json"))["steps"])
+
+    def with_policies(self) -> "Preview":
+        return replace(self, options=tuple(commands.policies(self.workspace)))
+
+
+def tracked() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The system file's content and the stack file's `config`, as they are in the repository."""
+    product = yaml.safe_load((ROOT / "systems" / SYSTEM / "system.yaml").read_text(encoding="utf-8"))
+    return product, yaml.safe_load((ROOT / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))["config"]
+
+
+def our_program(name: str, product: Content, config: Content) -> Preview:
+    """A copy of the program beside other settings: it finds system files next to itself."""
+    workspace = _project(name, config)
+    for part in PROGRAM:
+        copied = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+        copied(ROOT / part, workspace.root / part)
+    system_file = workspace.root / "systems" / SYSTEM / "system.yaml"
+    system_file.parent.mkdir(parents=True)
+    _write_yaml(system_file, product)
+    return _ready(workspace)
+
+
+def flat_program(original: Preview, resources: Sequence[flat.State], config: Content) -> Preview:
+    """The same declarations. Raises Failure when the two previews have not everything in common."""
+    workspace = _project("flat", _provider_keys(config))
+    text = flat.program(resources, original.workspace.root)
+    # Not in __main__, so that this program finds its bytecode cached as the other one does.
+    (workspace.root / "declarations.py").write_text(text, encoding="utf-8")
+    (workspace.root / "__main__.py").write_text("import declarations\n", encoding="utf-8")
+    preview = _ready(workspace)
+    unlike = flat.differences(resources, preview.resources())
+    if unlike:
+        raise Failure("The flat program declares something else:\n" + "\n".join(unlike[:10]))
+    return preview
+
+
+def empty_program(config: Content) -> Preview:
+    workspace = _project("empty", _provider_keys(config))
+    (workspace.root / "__main__.py").write_text("import pulumi_aws\n", encoding="utf-8")
+    return _ready(workspace)
+
+
+def _project(name: str, config: Content) -> Workspace:
+    found = engine.find(ROOT / ".local")
+    if not found:
+        raise Failure("The engine is not there. Run `make up`.")
+    root = FOLDER / name
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    shutil.copyfile(ROOT / "Pulumi.yaml", root / "Pulumi.yaml")
+    for shared in (".venv", "policies"):
+        (root / shared).symlink_to(ROOT / shared)
+    _write_yaml(root / f"Pulumi.{STACK}.yaml", {"config": config})
+    return Workspace(
+        root=root,
+        home=ROOT / ".local",
+        folder=root / "work",
+        engine=found,
+        system=SYSTEM,
+        stack=STACK,
+        port=DEFAULT_PORT,
+    )
+
+
+def _ready(workspace: Workspace) -> Preview:
+    stack.select(workspace)
+    return Preview(workspace)
+
+
+def _provider_keys(config: Content) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key.startswith("aws:")}
+
+
+def _write_yaml(path: Path, content: Content) -> None:
+    path.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")

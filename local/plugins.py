@@ -1,0 +1,48 @@
+"""Puts our plugins where the engine looks: the Python language beside it, `aws` and `random` in PULUMI_HOME."""
+
+import shlex
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from local.engine import LANGUAGE_PLUGIN
+
+LAUNCHER = Path(__file__).with_name("plugin.py")
+PROVIDERS = {"aws": "pulumi-aws", "random": "pulumi-random"}
+
+
+def write_launcher(path: Path, python: Path, module: str) -> bool:
+    """An executable that runs `module` under `python`; says whether it had to be written."""
+    script = f'#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(LAUNCHER))} {module} "$@"\n'
+    if path.exists() and path.read_text(encoding="utf-8") == script:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(script, encoding="utf-8")
+    partial.chmod(0o755)
+    partial.replace(path)
+    return True
+
+
+def is_official(path: Path) -> bool:
+    return path.exists() and LAUNCHER.name.encode() not in path.read_bytes()
+
+
+def place(python: Path, engine: Path, pulumi_home: Path) -> list[str]:
+    """Writes what is missing or has changed and gives its names; none when all was there.
+
+    The version in a provider's folder is that of its SDK: the engine warns when it finds any other.
+    """
+    written = []
+    language = engine.with_name(LANGUAGE_PLUGIN)
+    if not is_official(language) and write_launcher(language, python, "local.language_plugin"):
+        written.append("python")
+    for name, package in PROVIDERS.items():
+        version = metadata.version(package)
+        folder = pulumi_home / "plugins" / f"resource-{name}-v{version}"
+        for old in (pulumi_home / "plugins").glob(f"resource-{name}-v*"):
+            if old != folder:
+                shutil.rmtree(old)
+        if write_launcher(folder / f"pulumi-resource-{name}", python, f"local.provider.{name}"):
+            written.append(f"{name} {version}")
+    return written

@@ -1,0 +1,1 @@
+"""The provider plugins of the embedded default: `aws` against the emulator, and `random`."""

@@ -1,0 +1,238 @@
+"""Drives the engine on one workspace: what is left of an interrupted run first, then what was asked for."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from local.events import Report, Resource, resources_of
+from local.steps import Failure
+from local.workspace import Workspace
+
+TICK_S = 0.1
+SHOWN_ERRORS = 20
+
+
+class EngineError(Exception):
+    """The engine refused or failed; `report` says why in its own words, `output` holds all that it said."""
+
+    def __init__(self, command: str, exit_code: int, report: Report, output: str) -> None:
+        super().__init__(f"`pulumi {command}` ended with exit code {exit_code}")
+        self.command = command
+        self.exit_code = exit_code
+        self.report = report
+        self.output = output
+
+
+def pulumi(workspace: Workspace, *arguments: str | Path) -> str:
+    """A short command of the engine, in the scratch project; gives its standard output. Raises Failure."""
+    answer = subprocess.run(
+        [workspace.engine, *arguments, "--non-interactive"],
+        cwd=workspace.folder,
+        env=workspace.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise Failure(f"`pulumi {' '.join(map(str, arguments))}` failed:\n{answer.stderr.strip()}")
+    return answer.stdout
+
+
+def select(workspace: Workspace) -> None:
+    """Brings the copy up to date and makes the stack if this is its first time; the tracked files stay as they are."""
+    workspace.write_copy()
+    pulumi(workspace, "stack", "select", "--create", "--stack", workspace.stack)
+
+
+def deployment(workspace: Workspace) -> dict[str, Any]:
+    """The recorded state, secrets encrypted; empty before the first `up`."""
+    exported = json.loads(pulumi(workspace, "stack", "export", "--stack", workspace.stack))
+    return exported.get("deployment") or {}
+
+
+def resources(workspace: Workspace) -> list[Resource]:
+    return resources_of(deployment(workspace))
+
+
+def outputs(workspace: Workspace) -> dict[str, Any]:
+    """The stack's outputs; a secret one reads `[secret]`."""
+    return json.loads(pulumi(workspace, "stack", "output", "--json", "--stack", workspace.stack))
+
+
+def run(
+    workspace: Workspace,
+    command: str,
+    *options: str | Path,
+    on_event: Callable[[Report, str], None] = lambda *_: None,
+    output: TextIO | None = None,
+) -> Report:
+    """One `pulumi up`, `preview`, `refresh` or `destroy` of the workspace's program.
+
+    `on_event` hears of each resource as its turn comes. The engine's own words go to `output`, else to the
+    workspace's log. Raises EngineError when it ends with anything but success.
+    """
+    arguments: list[str | Path] = [workspace.engine, command, "--stack", workspace.stack, "--non-interactive"]
+    arguments += ["--config-file", workspace.config_file, *options]
+    report = Report()
+    folder = Path(tempfile.mkdtemp(dir=workspace.folder))
+    event_log = folder / "events.json"
+    event_log.touch()
+    try:
+        with workspace.log.open("w", encoding="utf-8") as log, event_log.open(encoding="utf-8") as events:
+            process = subprocess.Popen(
+                [str(part) for part in (*arguments, "--event-log", event_log)],
+                cwd=workspace.root,
+                env=workspace.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output or log,
+                stderr=log,
+            )
+            try:
+                while process.poll() is None:
+                    _take_in(events, report, on_event)
+                    time.sleep(TICK_S)
+            except KeyboardInterrupt:
+                # Ctrl-C has reached the engine too, which now cancels in good order.
+                process.wait()
+                raise
+            _take_in(events, report, on_event)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if process.returncode:
+        said = workspace.log.read_text(encoding="utf-8", errors="replace")
+        raise EngineError(command, process.returncode, report, said)
+    return report
+
+
+def _take_in(events: TextIO, report: Report, on_event: Callable[[Report, str], None]) -> None:
+    while True:
+        start = events.tell()
+        line = events.readline()
+        if not line.endswith("\n"):
+            events.seek(start)
+            return
+        urn = report.add(json.loads(line))
+        if urn:
+            on_event(report, urn)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that the engine has left in its state folder."""
+
+    pid: int
+    since: str
+
+
+def locks(state: Path) -> list[Lock]:
+    found = []
+    for path in (state / ".pulumi" / "locks").rglob("*.json"):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        found.append(Lock(pid=said["pid"], since=said["timestamp"][:19].replace("T", " ")))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that id runs and is an engine; ids are used again."""
+    listed = subprocess.run(
+        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, command = listed.stdout.strip().partition(" ")
+    return bool(state) and not state.startswith("Z") and "pulumi" in command
+
+
+def unlock(workspace: Workspace) -> bool:
+    """Frees the state from the lock of an engine that was killed. Raises Failure while that engine still works."""
+    held = locks(workspace.state)
+    for lock in held:
+        if is_alive(lock.pid):
+            raise Failure(
+                f"Another pulumi (pid {lock.pid}, since {lock.since} UTC) is working on the stack {workspace.stack}; "
+                "wait until it has finished, then run this again."
+            )
+    if held:
+        pulumi(workspace, "cancel", "--yes", "--stack", workspace.stack)
+    return bool(held)
+
+
+def reason_to_refresh(recorded: dict[str, Any], filled: str | None, boot_id: str) -> str | None:
+    """Why the state may not be what stands: an interrupted run, or an emulator that is not the one it was made in.
+
+    `filled` is the boot id noted when the state was last known to be right.
+    """
+    if recorded.get("pending_operations"):
+        return "the last run was interrupted, so what stands is compared with what was recorded"
+    if recorded.get("resources") and filled != boot_id:
+        return "the emulator was restarted and is empty, so the state is brought to that"
+    return None
+
+
+def note_boot(workspace: Workspace, boot_id: str) -> None:
+    workspace.boot_note.write_text(boot_id, encoding="utf-8")
+
+
+def noted_boot(workspace: Workspace) -> str | None:
+    return workspace.boot_note.read_text(encoding="utf-8") if workspace.boot_note.exists() else None
+
+
+def refresh(workspace: Workspace) -> Report:
+    """Brings the state to what stands, the interrupted creations included.
+
+    The program is run for it: the provider's settings in the state may name a port that is no longer the emulator's.
+    """
+    return run(workspace, "refresh", "--yes", "--skip-preview", "--run-program", "--clear-pending-creates")
+
+
+def explain(error: EngineError, workspace: Workspace, *, emulator_answers: bool, again: str) -> str:
+    """The end of a failed run in sentences: what the engine said, or what stopped it from saying anything."""
+    log = os.path.relpath(workspace.log, workspace.root)
+    if not emulator_answers:
+        return (
+            f"The emulator stopped answering during `pulumi {error.command}` (its log: .local/emulator.log). "
+            f"Run `{again}` again: it starts a new one and makes everything that is missing, nothing twice."
+        )
+    if error.exit_code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP):
+        return (
+            f"The engine was stopped from outside (signal {-error.exit_code}) before it had finished. "
+            f"Run `{again}` again: it finds out what was made, and makes nothing twice."
+        )
+    protected = [text for text in error.report.errors if "protect" in text]
+    if error.command == "destroy" and protected:
+        return _protected(error.report, workspace)
+    refusals = [violation for violation in error.report.violations if violation.mandatory]
+    sentences = [f"{found.policy} refuses {found.resource}: {found.message}" for found in refusals]
+    sentences += [text for text in error.report.errors if not _is_echo(text)]
+    if not sentences:
+        sentences = [
+            error.output.strip() or f"`pulumi {error.command}` ended with exit code {error.exit_code}"
+        ]
+    if len(sentences) > SHOWN_ERRORS:
+        hidden = len(sentences) - SHOWN_ERRORS
+        sentences = [*sentences[:SHOWN_ERRORS], f"... and {hidden} more, in {log}"]
+    return "\n".join(
+        [*sentences, f"Mend that and run `{again}` again; everything the engine said is in {log}."]
+    )
+
+
+def _is_echo(text: str) -> bool:
+    """What the engine adds to an error that it has reported already."""
+    return text in ("update failed", "preview failed", "destroy failed", "refresh failed")
+
+
+def _protected(report: Report, workspace: Workspace) -> str:
+    kept = [resource.name for resource in report.resources.values() if resource.protect]
+    named = ", ".join(kept[:3]) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
+    return (
+        f"The stack {workspace.stack} holds protected resources{f' ({named})' if named else ''}, and the engine "
+        "refuses to destroy those. Nothing of theirs was touched. To do it on purpose: `source local/activate`, "
+        "`pulumi state unprotect URN` (or `--all`), then `make down`."
+    )

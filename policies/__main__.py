@@ -1,0 +1,9 @@
+"""The policy pack, as the engine starts it."""
+
+import conversions
+from catalogue import RULES
+from pack import policies
+from pulumi_policy import EnforcementLevel, PolicyPack
+
+conversions.share()
+PolicyPack(name="groundwork", enforcement_level=EnforcementLevel.MANDATORY, policies=policies(RULES))

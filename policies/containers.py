@@ -1,0 +1,174 @@
+"""Images, containers and how they are rolled out."""
+
+import re
+
+from rules import Findings, Props, Rule, given, rule
+from task_definitions import FUNCTION, TASK_DEFINITION, containers
+
+CLUSTER = "aws:ecs/cluster:Cluster"
+SERVICE = "aws:ecs/service:Service"
+REPOSITORY = "aws:ecr/repository:Repository"
+
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+
+RULES: list[Rule] = []
+
+
+@rule(
+    RULES,
+    "container-non-root",
+    types=[TASK_DEFINITION],
+    severity="high",
+    why="A process that breaks out of its container as root is root on what it finds there.",
+    remedy='Set user to the number of an unprivileged user, "1000" for Node images (system file: services.<name>.user)',
+    checklist=["C50"],
+    frameworks=["FSBP ECS.4", "FSBP ECS.20", "CKV_AWS_334"],
+)
+def container_non_root(props: Props) -> Findings:
+    """Containers run as an unprivileged user."""
+    for where, container in containers(props):
+        user = str(container.get("user") or "")
+        if user.partition(":")[0] in {"", "root", "0"}:
+            yield f"{where}: {given(container, 'user')}"
+        if container.get("privileged"):
+            yield f"{where}: {given(container, 'privileged')}"
+
+
+def is_pinned(image: str) -> bool:
+    """By a digest, or by a tag that names a version: not missing, not `latest`, not a bare word such as `stable`."""
+    if DIGEST.search(image):
+        return True
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    return bool(colon) and any(map(str.isdigit, tag)) and "latest" not in tag
+
+
+@rule(
+    RULES,
+    "container-image-pinned",
+    types=[TASK_DEFINITION, FUNCTION],
+    severity="high",
+    why="A tag that moves makes two tasks of one service run different code, and a rollback roll back to nothing.",
+    remedy="Give a version tag or a digest (stack file: services.<name>.image_tag)",
+    checklist=["C53"],
+)
+def container_image_pinned(props: Props, resource_type: str) -> Findings:
+    """Images are named by version or digest."""
+    if resource_type == FUNCTION:
+        image = props.get("imageUri")
+        if image and not is_pinned(image):
+            yield given(props, "imageUri")
+        return
+    for where, container in containers(props):
+        if not is_pinned(str(container.get("image") or "")):
+            yield f"{where}: {given(container, 'image')}"
+
+
+@rule(
+    RULES,
+    "container-logging",
+    types=[TASK_DEFINITION],
+    severity="medium",
+    why="What a container without a log driver writes is gone with its task.",
+    remedy="Give the container a logConfiguration",
+    checklist=["C60"],
+    frameworks=["FSBP ECS.9"],
+)
+def container_logging(props: Props) -> Findings:
+    """Every container's output is kept."""
+    for where, container in containers(props):
+        if not (container.get("logConfiguration") or {}).get("logDriver"):
+            yield f"{where}: logConfiguration is not set"
+
+
+@rule(
+    RULES,
+    "container-health-check",
+    types=[TASK_DEFINITION],
+    severity="medium",
+    why="Without it ECS only notices a process that ends, not one that hangs.",
+    remedy="Give the container a healthCheck (system file: services.<name>.health)",
+    checklist=["C63"],
+)
+def container_health_check(props: Props) -> Findings:
+    """An essential container that serves a port says how its health is checked; one-off tasks serve none."""
+    for where, container in containers(props):
+        serves = container.get("essential", True) and container.get("portMappings")
+        if serves and not (container.get("healthCheck") or {}).get("command"):
+            yield f"{where}: healthCheck is not set"
+
+
+@rule(
+    RULES,
+    "container-readonly-rootfs",
+    types=[TASK_DEFINITION],
+    severity="low",
+    why="An intruder who cannot write cannot stay.",
+    remedy="Set readonlyRootFilesystem to true and mount a volume where the process must write "
+    "(system file: services.<name>.writable_paths)",
+    checklist=["C56"],
+    frameworks=["FSBP ECS.5", "CKV_AWS_336"],
+    advisory=True,
+)
+def container_readonly_rootfs(props: Props) -> Findings:
+    """Containers cannot change their own files."""
+    for where, container in containers(props):
+        if container.get("readonlyRootFilesystem") is not True:
+            yield f"{where}: {given(container, 'readonlyRootFilesystem')}"
+
+
+@rule(
+    RULES,
+    "container-insights",
+    types=[CLUSTER],
+    severity="medium",
+    why="Without it CloudWatch knows neither how many tasks run nor what each of them uses.",
+    remedy='Add the setting containerInsights with the value "enhanced"',
+    checklist=["C64"],
+    frameworks=["FSBP ECS.12", "CKV_AWS_65"],
+)
+def container_insights(props: Props) -> Findings:
+    """A cluster measures its tasks."""
+    values = {setting["name"]: setting["value"] for setting in props.get("settings") or []}
+    if values.get("containerInsights") not in {"enabled", "enhanced"}:
+        yield f"the setting {given(values, 'containerInsights')}"
+
+
+@rule(
+    RULES,
+    "deployment-rollback-enabled",
+    types=[SERVICE],
+    severity="high",
+    why="A release that does not start is otherwise retried for ever, while the service stays half updated.",
+    remedy="Set enable and rollback of deploymentCircuitBreaker to true",
+    checklist=["C70"],
+)
+def deployment_rollback_enabled(props: Props) -> Findings:
+    """A deployment that fails is taken back."""
+    if (props.get("deploymentController") or {}).get("type", "ECS") != "ECS":
+        return  # CodeDeploy and external controllers roll back on their own
+    breaker = props.get("deploymentCircuitBreaker") or {}
+    for name in ("enable", "rollback"):
+        if breaker.get(name) is not True:
+            yield f"deploymentCircuitBreaker.{given(breaker, name)}"
+
+
+@rule(
+    RULES,
+    "ecr-scan-on-push",
+    types=[REPOSITORY],
+    severity="medium",
+    why="A vulnerability is cheapest to find before the image runs; a tag that can be overwritten proves nothing.",
+    remedy="Set imageScanningConfiguration.scanOnPush to true, imageTagMutability to IMMUTABLE and give "
+    "encryptionConfigurations",
+    checklist=["C51"],
+    frameworks=["FSBP ECR.1", "FSBP ECR.2", "CKV_AWS_163", "CKV_AWS_51", "CKV_AWS_136"],
+)
+def ecr_scan_on_push(props: Props) -> Findings:
+    """Images are scanned, cannot be overwritten and are encrypted."""
+    scanning = props.get("imageScanningConfiguration") or {}
+    if scanning.get("scanOnPush") is not True:
+        yield f"imageScanningConfiguration.{given(scanning, 'scanOnPush')}"
+    if props.get("imageTagMutability") not in {"IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION"}:
+        yield given(props, "imageTagMutability")
+    if not props.get("encryptionConfigurations"):
+        yield "encryptionConfigurations is not set"

@@ -1,0 +1,78 @@
+"""The bootstrap's SQL: what it says, in which order, and that no password can be in it."""
+
+import pytest
+
+from components._bootstrap import Bootstrap, Index, RowPolicy, identifier, literal, password_variable, sql
+
+RENTFIX = Bootstrap(
+    database="rentfix",
+    extensions=["postgis"],
+    grants={"rentfix_app": {"contractors": ["SELECT", "INSERT"]}},
+    row_policies=[
+        RowPolicy(name="seen", table="contractors", command="SELECT", using="deleted_at IS NULL"),
+        RowPolicy(name="made", table="contractors", command="INSERT", check="true", roles=["rentfix_app"]),
+    ],
+    indexes=[Index(name="by_place", table="contractors", definition="USING GIST (place)")],
+)
+
+
+def test_the_whole_script():
+    assert sql(RENTFIX).splitlines() == [
+        "SET log_min_error_statement = 'panic';",
+        "\\set ON_ERROR_STOP on",
+        'CREATE EXTENSION IF NOT EXISTS "postgis";',
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+        "SELECT 'CREATE ROLE \"rentfix_app\" LOGIN' "
+        "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rentfix_app') \\gexec",
+        "\\getenv password PASSWORD_RENTFIX_APP",
+        "ALTER ROLE \"rentfix_app\" LOGIN PASSWORD :'password';",
+        "\\unset password",
+        'GRANT CONNECT ON DATABASE "rentfix" TO "rentfix_app";',
+        'GRANT USAGE ON SCHEMA public TO "rentfix_app";',
+        "SELECT to_regclass('public.\"contractors\"') IS NOT NULL AS found \\gset",
+        "\\if :found",
+        'REVOKE ALL ON TABLE "contractors" FROM "rentfix_app";',
+        'GRANT SELECT, INSERT ON TABLE "contractors" TO "rentfix_app";',
+        "SELECT format('GRANT USAGE ON SEQUENCE %s TO \"rentfix_app\"', drawn) FROM "
+        "(SELECT pg_get_serial_sequence('public.\"contractors\"', attname) AS drawn FROM pg_attribute "
+        "WHERE attrelid = 'public.\"contractors\"'::regclass AND attnum > 0 AND NOT attisdropped) "
+        "AS columns WHERE drawn IS NOT NULL \\gexec",
+        'ALTER TABLE "contractors" ENABLE ROW LEVEL SECURITY;',
+        'DROP POLICY IF EXISTS "seen" ON "contractors";',
+        'CREATE POLICY "seen" ON "contractors" FOR SELECT TO PUBLIC USING (deleted_at IS NULL);',
+        'DROP POLICY IF EXISTS "made" ON "contractors";',
+        'CREATE POLICY "made" ON "contractors" FOR INSERT TO "rentfix_app" WITH CHECK (true);',
+        'CREATE INDEX CONCURRENTLY IF NOT EXISTS "by_place" ON "contractors" USING GIST (place);',
+        "\\else",
+        "\\warn table contractors does not exist yet: run the migration, then run this once more",
+        "\\endif",
+    ]
+
+
+def test_a_table_without_policies_keeps_row_level_security_off():
+    script = sql(Bootstrap(database="shop", grants={"reader": {"orders": ["SELECT"]}}))
+    assert 'GRANT SELECT ON TABLE "orders" TO "reader";' in script
+    assert "ROW LEVEL SECURITY" not in script
+    assert "SEQUENCE" not in script
+
+
+def test_a_role_without_tables_may_still_connect():
+    script = sql(Bootstrap(database="shop", grants={"reader": {}}))
+    assert 'GRANT CONNECT ON DATABASE "shop" TO "reader";' in script
+    assert "ON TABLE" not in script
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"), [("plain", '"plain"'), ('odd"name', '"odd""name"'), ("Sch-ool", '"Sch-ool"')]
+)
+def test_identifiers_are_quoted(name, quoted):
+    assert identifier(name) == quoted
+
+
+def test_literals_are_quoted():
+    assert literal("it's") == "'it''s'"
+
+
+def test_the_password_comes_from_the_environment():
+    assert password_variable("rentfix_app") == "PASSWORD_RENTFIX_APP"
+    assert ":'password'" in sql(RENTFIX)

@@ -1,0 +1,301 @@
+"""The rules that look at more than one resource: a good stack with one thing taken away or spoiled."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from catalogue import RULES
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
+from rules import Stack
+
+STACK_RULES = [rule for rule in RULES if rule.whole_stack]
+
+DENY_PLAIN_HTTP = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+RATE_RULE = {"statement": {"rateBasedStatement": {"limit": 120}}, "action": {"block": {}}}
+
+
+class Declared:
+    """A stack in the making: `refers` names, by property, the resources that the property comes from."""
+
+    def __init__(self):
+        self.resources = {}
+
+    def add(self, name, resource_type, props=None, **refers):
+        self.resources[name] = SimpleNamespace(
+            name=name,
+            urn=f"urn:pulumi:prod::rentalfix::{resource_type}::{name}",
+            resource_type=resource_type,
+            props=unknown_checking_proxy({**(props or {}), **dict.fromkeys(refers, UNKNOWN_STRING_VALUE)}),
+            property_dependencies={
+                prop: [self.resources[target] for target in targets.split()]
+                for prop, targets in refers.items()
+            },
+        )
+
+    def spoil(self, name, **props):
+        self.resources[name].props = unknown_checking_proxy(props)
+
+    def findings(self):
+        """What each rule says about each resource."""
+        stack = Stack(list(self.resources.values()))
+        return {
+            (rule.id, resource.name): said
+            for rule in STACK_RULES
+            for resource in stack.of(sorted(rule.types))
+            if (said := list(rule.check(resource, stack)))
+        }
+
+
+@pytest.fixture
+def good():
+    """Every reference is an output of another resource that a preview does not know yet."""
+    stack = Declared()
+    add = stack.add
+    add("igw", "aws:ec2/internetGateway:InternetGateway")
+    add("isolated", "aws:ec2/subnet:Subnet", {"mapPublicIpOnLaunch": False})
+    add("public", "aws:ec2/subnet:Subnet")
+    for tier in ("isolated", "public"):
+        add(f"{tier}-routes", "aws:ec2/routeTable:RouteTable")
+        add(
+            f"{tier}-association",
+            "aws:ec2/routeTableAssociation:RouteTableAssociation",
+            subnetId=tier,
+            routeTableId=f"{tier}-routes",
+        )
+    add("public-route", "aws:ec2/route:Route", routeTableId="public-routes", gatewayId="igw")
+    add("db-subnets", "aws:rds/subnetGroup:SubnetGroup", subnetIds="isolated")
+    add("cache-subnets", "aws:elasticache/subnetGroup:SubnetGroup", subnetIds="isolated")
+
+    add("bucket", "aws:s3/bucket:Bucket", {"bucket": "rentfix-backups"})
+    add(
+        "encryption",
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        bucket="bucket",
+    )
+    blocks = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    add(
+        "block",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        dict.fromkeys(blocks, True),
+        bucket="bucket",
+    )
+    add(
+        "policy",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        {"policy": json.dumps({"Statement": [DENY_PLAIN_HTTP]})},
+        bucket="bucket",
+    )
+
+    add("db", "aws:rds/instance:Instance", {"identifier": "rentfix-primary"})
+    add("replica", "aws:rds/instance:Instance", replicateSourceDb="db")
+    add("balancer", "aws:lb/loadBalancer:LoadBalancer", {"internal": False})
+    add("acl", "aws:wafv2/webAcl:WebAcl", {"rules": [RATE_RULE]})
+    add("acl-use", "aws:wafv2/webAclAssociation:WebAclAssociation", resourceArn="balancer", webAclArn="acl")
+    add("site", "aws:cloudfront/distribution:Distribution", webAclId="acl")
+
+    add("topic", "aws:sns/topic:Topic")
+    add("oncall", "aws:sns/topicSubscription:TopicSubscription", topic="topic")
+    for watched in ("db", "balancer"):
+        add(
+            f"{watched}-alarm",
+            "aws:cloudwatch/metricAlarm:MetricAlarm",
+            dimensions=watched,
+            alarmActions="topic",
+        )
+    add(
+        "replica-lag",
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        metricQueries="replica db",
+        alarmActions="topic",
+    )
+
+    add("vault", "aws:backup/vault:Vault")
+    add("lock", "aws:backup/vaultLockConfiguration:VaultLockConfiguration", backupVaultName="vault")
+    add("plan", "aws:backup/plan:Plan")
+    add("selection", "aws:backup/selection:Selection", resources="db")
+    add("restore", "aws:backup/restoreTestingPlan:RestoreTestingPlan")
+    add("restored", "aws:backup/restoreTestingSelection:RestoreTestingSelection")
+    return stack
+
+
+def test_no_rule_complains_about_a_good_stack(good):
+    assert good.findings() == {}
+
+
+@pytest.mark.parametrize(
+    ("missing", "rule_id", "about", "finding"),
+    [
+        (
+            "encryption",
+            "s3-encrypted",
+            "bucket",
+            "no BucketServerSideEncryptionConfiguration names the bucket",
+        ),
+        ("block", "s3-block-public", "bucket", "no BucketPublicAccessBlock names the bucket"),
+        ("policy", "s3-tls-only", "bucket", "no BucketPolicy names the bucket"),
+        ("acl-use", "waf-rate-limit-on-public-entry", "balancer", "no WebAcl is associated"),
+        ("db-alarm", "required-alarms-present", "db", None),
+        ("balancer-alarm", "required-alarms-present", "balancer", "no alarm watches it"),
+        ("replica-lag", "required-alarms-present", "replica", "no alarm watches it"),
+        (
+            "oncall",
+            "required-alarms-present",
+            "topic",
+            "3 alarms go to this topic, and nobody is subscribed to it",
+        ),
+        ("selection", "backup-plan-present", "db", "no backup Selection names it"),
+        ("lock", "backup-vault-locked", "vault", "the vault has no lock"),
+        ("restore", "restore-test-scheduled", "plan", "nothing restores these backups to test them"),
+        ("restored", "restore-test-scheduled", "plan", "nothing restores these backups to test them"),
+    ],
+)
+def test_a_missing_companion_is_found_and_nothing_else_is(good, missing, rule_id, about, finding):
+    del good.resources[missing]
+    # db is watched by the alarm on its replica's lag too, so one of the two may go.
+    assert good.findings() == ({(rule_id, about): [finding]} if finding else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "props", "rule_id", "about", "finding"),
+    [
+        (
+            "block",
+            {"blockPublicAcls": True, "blockPublicPolicy": True, "ignorePublicAcls": True},
+            "s3-block-public",
+            "bucket",
+            "block: restrictPublicBuckets is not set",
+        ),
+        (
+            "policy",
+            {"policy": json.dumps({"Statement": {**DENY_PLAIN_HTTP, "Effect": "Allow"}})},
+            "s3-tls-only",
+            "bucket",
+            "the BucketPolicy policy does not deny plain HTTP",
+        ),
+        (
+            "policy",
+            {"policy": json.dumps({"Statement": [{**DENY_PLAIN_HTTP, "Principal": {"AWS": "one"}}]})},
+            "s3-tls-only",
+            "bucket",
+            "the BucketPolicy policy does not deny plain HTTP",
+        ),
+        (
+            "isolated",
+            {"mapPublicIpOnLaunch": True},
+            "db-in-private-subnets",
+            "db-subnets",
+            "subnet isolated gives out public addresses",
+        ),
+    ],
+)
+def test_a_spoiled_companion_is_found(good, name, props, rule_id, about, finding):
+    good.spoil(name, **props)
+    assert good.findings()[rule_id, about] == [finding]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [],
+        [{**RATE_RULE, "action": {"count": {}}}],
+        [{"statement": {"geoMatchStatement": {}}, "action": {"block": {}}}],
+    ],
+)
+def test_a_web_acl_without_a_blocking_rate_rule_is_none(good, rules):
+    good.spoil("acl", rules=rules)
+    said = ["WebAcl acl has no rate-based rule that blocks"]
+    assert good.findings() == {
+        ("waf-rate-limit-on-public-entry", "balancer"): said,
+        ("waf-rate-limit-on-public-entry", "site"): said,
+    }
+
+
+def test_a_distribution_without_web_acl_is_found(good):
+    good.add("site", "aws:cloudfront/distribution:Distribution")
+    assert good.findings() == {("waf-rate-limit-on-public-entry", "site"): ["no WebAcl is associated"]}
+
+
+@pytest.mark.parametrize("props", [{"internal": True}, {"loadBalancerType": "network"}])
+def test_only_public_application_balancers_need_a_rate_limit(good, props):
+    del good.resources["acl-use"]
+    good.spoil("balancer", **props)
+    assert good.findings() == {}
+
+
+def test_a_data_store_in_a_subnet_with_a_route_out_is_found(good):
+    good.add("cache-subnets", "aws:elasticache/subnetGroup:SubnetGroup", subnetIds="isolated public")
+    assert good.findings() == {
+        ("db-in-private-subnets", "cache-subnets"): ["subnet public has a route to an internet gateway"]
+    }
+
+
+@pytest.mark.parametrize(
+    "resource_type",
+    [
+        "aws:rds/cluster:Cluster",
+        "aws:elasticache/replicationGroup:ReplicationGroup",
+        "aws:mq/broker:Broker",
+        "aws:ecs/service:Service",
+        "aws:alb/loadBalancer:LoadBalancer",
+    ],
+)
+def test_whatever_can_fail_needs_an_alarm(good, resource_type):
+    good.add("new", resource_type, {"internal": True})
+    assert good.findings()["required-alarms-present", "new"] == ["no alarm watches it"]
+    good.add("new-alarm", "aws:cloudwatch/metricAlarm:MetricAlarm", dimensions="new")
+    assert good.findings()["required-alarms-present", "new"] == [
+        "1 alarms watch it, and none of them has an action"
+    ]
+    good.add(
+        "new-alarm", "aws:cloudwatch/metricAlarm:MetricAlarm", {"alarmActions": ["arn"]}, dimensions="new"
+    )
+    assert ("required-alarms-present", "new") not in good.findings()
+
+
+def test_a_reference_in_plain_text_counts_too(good):
+    good.add(
+        "policy",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        {"bucket": "rentfix-backups", "policy": json.dumps({"Statement": DENY_PLAIN_HTTP})},
+    )
+    good.add(
+        "db-alarm",
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        {"dimensions": {"DBInstanceIdentifier": "rentfix-primary"}},
+        alarmActions="topic",
+    )
+    del good.resources["replica-lag"]
+    assert set(good.findings()) == {("required-alarms-present", "replica")}
+
+
+@pytest.mark.parametrize(
+    "props", [{"resources": ["arn:aws:rds:*:*:db:*"]}, {"selectionTags": [{"key": "backup"}]}]
+)
+def test_a_selection_by_pattern_or_tag_is_left_to_aws(good, props):
+    good.add("selection", "aws:backup/selection:Selection", props)
+    assert good.findings() == {}
+
+
+def test_a_document_that_is_not_known_yet_stops_the_rule(good):
+    good.spoil("policy", policy=UNKNOWN_STRING_VALUE)
+    with pytest.raises(UnknownValueError):
+        good.findings()
+
+
+def test_every_stack_rule_is_broken_by_one_of_these():
+    assert {rule.id for rule in STACK_RULES} == {
+        "s3-encrypted",
+        "s3-block-public",
+        "s3-tls-only",
+        "waf-rate-limit-on-public-entry",
+        "db-in-private-subnets",
+        "required-alarms-present",
+        "backup-plan-present",
+        "backup-vault-locked",
+        "restore-test-scheduled",
+    }

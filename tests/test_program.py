@@ -1,0 +1,211 @@
+"""The whole program, stack by stack: what it declares, under which names, and what never leaves it."""
+
+import json
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from catalogue import RULES
+from pulumi_policy.proxy import unknown_checking_proxy
+from rules import Stack
+
+from tests.program import ROOT, STACKS, configuration, declared, run
+
+PASSWORD = "random:index/randomPassword:RandomPassword"
+SERVICE = "aws:ecs/service:Service"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+INSTANCE = "aws:rds/instance:Instance"
+GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_everything_hangs_from_a_component(stack):
+    """All but the hosted zone, where a stack makes its own: it has nothing beside it."""
+    assert set(declared(stack).orphans()) <= {"zone"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_nothing_is_created_inside_apply(stack):
+    """A preview, which knows no outputs, sees every resource that an update makes."""
+    assert run(stack, preview=True).names() == declared(stack).names()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_generated_secrets_only_travel_as_secrets(stack):
+    recorded = declared(stack)
+    open_inputs = [
+        (resource.name, key)
+        for resource in recorded
+        for key, value in resource.inputs.items()
+        if key not in resource.secrets and re.search(r"Aa1-[0-9a-f]{8}", json.dumps(value, default=str))
+    ]
+    assert recorded.all(PASSWORD), "there are secrets to look for"
+    assert not open_inputs
+    assert not re.search(r"Aa1-[0-9a-f]{8}", json.dumps(recorded.value, default=str)), "nor as an output"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_policies_find_nothing_that_matters(stack):
+    """With every value known, as after `pulumi up`: the preview's unknowns hide nothing."""
+    levels = json.loads((ROOT / "policies" / "config" / f"{stack}.json").read_text(encoding="utf-8"))
+    recorded = declared(stack)
+    judged = [
+        SimpleNamespace(
+            name=resource.name,
+            urn=resource.urn,
+            resource_type=resource.type,
+            props=unknown_checking_proxy(dict(resource.inputs)),
+            property_dependencies={
+                prop: [other for other in recorded if other.urn in urns]
+                for prop, urns in resource.property_dependencies.items()
+            },
+        )
+        for resource in recorded
+    ]
+    by_urn = {resource.urn: resource for resource in judged}
+    for resource in judged:
+        resource.property_dependencies = {
+            prop: [by_urn[other.urn] for other in others]
+            for prop, others in resource.property_dependencies.items()
+        }
+    whole: Any = judged
+    stack_view = Stack(whole)
+    found = [
+        f"{rule.id}: {resource.name}: {finding}"
+        for rule in RULES
+        if not rule.advisory and levels.get(rule.id) not in ("advisory", "disabled")
+        for resource in judged
+        if resource.resource_type in rule.types
+        for finding in rule.check(
+            *(
+                (resource, stack_view)
+                if rule.whole_stack
+                else (resource.props, *(getattr(resource, n) for n in rule.takes))
+            ),
+            **(levels[rule.id] if isinstance(levels.get(rule.id), dict) else {}),
+        )
+    ]
+    assert not found
+
+
+def test_local_is_productions_shape():
+    """Whatever production is made of, `make up` exercises."""
+    kinds = {stack: {resource.type for resource in declared(stack)} for stack in ("prod", "local")}
+    # A vault's policy against deletion is what protection means for it, and nothing local is protected.
+    assert kinds["prod"] - kinds["local"] == {"aws:backup/vaultPolicy:VaultPolicy"}
+
+
+def test_production_protects_what_holds_data():
+    protected = {resource.type for resource in declared("prod") if resource.protect}
+    assert protected >= {INSTANCE, GROUP, "aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:backup/vault:Vault"}
+    assert not [resource for resource in declared("local") if resource.protect]
+
+
+def test_adding_a_zone_moves_nothing():
+    config = configuration("staging")
+    config["groundwork:network"]["zones"].append("us-east-1c")
+    before, after = declared("staging"), run("staging", config)
+    assert set(before.names()) < set(after.names())
+    moved = {"cidrBlock", "availabilityZone", "mapPublicIpOnLaunch"}
+    subnet = "aws:ec2/subnet:Subnet"
+    for resource in before.all(subnet):
+        same = after.one(subnet, resource.name)
+        assert {key: resource.get(key) for key in moved} == {key: same.get(key) for key in moved}
+
+
+def test_adding_a_replica_moves_nothing():
+    config = configuration("prod")
+    replica = {"identifier": "rentfix-replica-2", "instance_class": "db.r6g.large"}
+    config["groundwork:database"]["replicas"].insert(0, replica)
+    before, after = declared("prod"), run("prod", config)
+    assert set(before.names()) < set(after.names())
+
+
+def test_a_service_without_an_image_tag_is_not_started():
+    """A first deployment: everything but the service is made, and the outputs say what to push."""
+    config = configuration("prod")
+    for service in config["groundwork:services"].values():
+        service["image_tag"] = None
+    first, later = run("prod", config), declared("prod")
+    assert first.names(SERVICE) == ["collector"]
+    assert set(first.names()) < set(later.names())
+    assert first.names("aws:ecr/repository:Repository") == later.names("aws:ecr/repository:Repository")
+    assert first.value["servicesToPush"] == ["core-matching", "worker-ai"]
+    assert later.value["servicesToPush"] == []
+
+
+def test_a_digest_is_joined_to_its_repository_with_an_at():
+    config = configuration("local")
+    digest = "sha256:" + "a" * 64
+    config["groundwork:services"]["worker-ai"]["image_tag"] = digest
+    (container,) = run("local", config).one(TASK, "worker-ai").json("containerDefinitions")
+    assert container["image"].endswith(f"/rentalfix/local/worker-ai@{digest}")
+    (tagged,) = declared("local").one(TASK, "worker-ai").json("containerDefinitions")
+    assert tagged["image"].endswith("/rentalfix/local/worker-ai:1.0.0")
+
+
+def test_a_service_gets_what_its_variables_ask_for():
+    (container,) = declared("prod").one(TASK, "core-matching").json("containerDefinitions")
+    environment = {each["name"]: each["value"] for each in container["environment"]}
+    assert environment["DB_HOST"].startswith("rentfix-primary.")
+    assert environment["ANALYTICS_DB_HOST"].startswith("rentfix-replica-1.")
+    assert environment["DB_USER"] == "rentfix_app"
+    assert (environment["DB_POOL_MAX"], environment["DB_POOL_MIN"]) == ("20", "5")
+    assert environment["REDIS_CLUSTER_NODES"] == f"{environment['REDIS_HOST']}:6379"
+    assert (environment["REDIS_CLUSTER"], environment["QUEUE_REDIS_CLUSTER"]) == ("true", "false")
+    assert environment["CORS_ORIGIN"] == "https://rentfix.com,https://app.rentfix.com"
+    secrets = {each["name"]: each["valueFrom"] for each in container["secrets"]}
+    assert secrets["DB_PASSWORD"].endswith(":password::")
+    assert set(secrets) == {"DB_PASSWORD", "REDIS_PASSWORD", "QUEUE_REDIS_PASSWORD", "API_KEY", "SENTRY_DSN"}
+
+
+def test_without_a_replica_analytics_asks_the_primary():
+    config = configuration("local")
+    config["groundwork:database"]["replicas"] = []
+    (container,) = run("local", config).one(TASK, "core-matching").json("containerDefinitions")
+    environment = {each["name"]: each["value"] for each in container["environment"]}
+    assert environment["ANALYTICS_DB_HOST"] == environment["DB_HOST"]
+
+
+def test_a_queue_without_a_cache_of_its_own_shares_and_warns():
+    config = configuration("prod")
+    config["groundwork:caches"]["queue"]["enabled"] = False
+    shared = run("prod", config)
+    assert shared.names(GROUP) == ["cache-cache"]
+    (container,) = shared.one(TASK, "worker-ai").json("containerDefinitions")
+    environment = {each["name"]: each["value"] for each in container["environment"]}
+    assert environment["QUEUE_REDIS_HOST"] == environment["REDIS_HOST"]
+
+
+def test_the_migration_runs_as_the_owner_of_the_tables():
+    (container,) = declared("prod").one(TASK, "task-migrate").json("containerDefinitions")
+    environment = {each["name"]: each["value"] for each in container["environment"]}
+    assert environment["DB_USER"] == "postgres"
+    assert "portMappings" not in container or container["portMappings"] == []
+    (seed,) = declared("prod").one(TASK, "task-seed").json("containerDefinitions")
+    assert {each["name"]: each["value"] for each in seed["environment"]}["DB_USER"] == "rentfix_app"
+
+
+def test_the_dump_is_uploaded_by_the_second_container():
+    first, second = declared("prod").one(TASK, "task-dump").json("containerDefinitions")
+    assert "pg_dump" in first["command"][-1]
+    assert '"s3://$BUCKET/postgres/$(date -u +rentfix_%Y%m%d.sql.gz)"' in second["command"][-1]
+    assert second["dependsOn"] == [{"containerName": "dump", "condition": "SUCCESS"}]
+
+
+def test_the_database_waits_for_nothing_slow():
+    """On AWS the longest chain is the time of `pulumi up`: the data stores must not wait for one another."""
+    recorded = declared("prod")
+    by_urn = {resource.urn: resource for resource in recorded}
+    slow = {INSTANCE, GROUP, "aws:ec2/natGateway:NatGateway", "aws:lb/loadBalancer:LoadBalancer", SERVICE}
+
+    def waits_for(resource, seen):
+        for urn in resource.dependencies:
+            if urn in by_urn and urn not in seen:
+                seen.add(urn)
+                waits_for(by_urn[urn], seen)
+        return seen
+
+    for store in [recorded.one(INSTANCE, "database"), *recorded.all(GROUP)]:
+        assert not {by_urn[urn].name for urn in waits_for(store, set()) if by_urn[urn].type in slow}
