@@ -70,17 +70,18 @@ def counting(step: Step) -> Callable[[Report, str], None]:
     return show
 
 
-def reconcile(workspace: Workspace, boot_id: str, steps: Steps) -> None:
-    """Leaves a state that says what stands in this emulator, whatever ended the last run."""
+def reconcile(workspace: Workspace, boot_id: str | None, steps: Steps) -> None:
+    """Leaves a state that says what stands in this emulator (or in none), whatever ended the last run."""
     if stack.unlock(workspace):
         steps.say("State: freed from the lock of an engine that was killed")
     recorded = stack.deployment(workspace)
-    reason = stack.reason_to_refresh(recorded, stack.noted_boot(workspace), boot_id)
-    if reason:
-        with steps.step("Refresh", reason) as step:
-            report = stack.refresh(workspace)
-            step.result = summary.changes(report)
-    stack.note_boot(workspace, boot_id)
+    if recorded.get("resources") and stack.noted_boot(workspace) != boot_id:
+        stack.forget(workspace, recorded)
+        steps.say("State: emptied, since the emulator that it describes is gone with all that it held")
+    elif recorded.get("pending_operations"):
+        why = "the last run was interrupted, so what stands is compared with what was recorded"
+        with steps.step("Refresh", why) as step:
+            step.result = summary.changes(stack.refresh(workspace))
 
 
 @contextmanager
@@ -113,6 +114,7 @@ def bring_up(workspace: Workspace, steps: Steps) -> Report:
         found = have_emulator(workspace, steps)
         stack.select(workspace)
         reconcile(workspace, found.boot_id, steps)
+        stack.note_boot(workspace, found.boot_id)
         with steps.step("Stack", f"`pulumi up` of {workspace.stack}, with the policies on") as step:
             options = ["--yes", "--skip-preview", *policies(workspace)]
             report = stack.run(workspace, "up", *options, on_event=counting(step))
@@ -146,27 +148,24 @@ def down(workspace: Workspace, steps: Steps, started: float) -> None:
     """Destroys the stack and stops the emulator; packages, engine and plugins stay."""
     again = command("down", workspace)
     with exclusive.alone(workspace.folder / "lock", again.removeprefix("make ")), explained(workspace, again):
-        if not (workspace.state / ".pulumi").exists():
-            steps.say(
-                f"The stack {workspace.stack} of {workspace.system} does not stand; there is nothing to destroy."
-            )
-        else:
-            tear_down(workspace, steps)
         found = emulator_process.running(workspace.port)
+        if (workspace.state / ".pulumi").exists():
+            tear_down(workspace, found.boot_id if found else None, steps)
+        steps.say(f"The stack {workspace.stack} of {workspace.system} does not stand any more.")
         if found:
             emulator_process.stop(found)
             steps.say(f"Emulator: stopped (pid {found.pid})")
     steps.say(f"Took {duration(time.time() - started)}. `{command('up', workspace)}` makes it all again.")
 
 
-def tear_down(workspace: Workspace, steps: Steps) -> None:
+def tear_down(workspace: Workspace, boot_id: str | None, steps: Steps) -> None:
     place_plugins(workspace, steps)
     stack.select(workspace)
-    found = have_emulator(workspace, steps)
-    reconcile(workspace, found.boot_id, steps)
-    with steps.step("Stack", f"`pulumi destroy` of {workspace.stack}") as step:
-        report = stack.run(workspace, "destroy", "--yes", "--skip-preview", on_event=counting(step))
-        step.result = summary.changes(report)
+    reconcile(workspace, boot_id, steps)
+    if stack.resources(workspace):
+        with steps.step("Stack", f"`pulumi destroy` of {workspace.stack}") as step:
+            report = stack.run(workspace, "destroy", "--yes", "--skip-preview", on_event=counting(step))
+            step.result = summary.changes(report)
     workspace.boot_note.unlink(missing_ok=True)
 
 

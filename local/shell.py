@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import engine, packages, plugins, stack
+from local import emulator_process, engine, packages, plugins, stack
 from local.commands import LOCAL, REPOSITORY
 from local.steps import Failure
 from local.workspace import Workspace, open_workspace
@@ -34,6 +34,7 @@ WRITE_THE_STACK_FILE = (
     ("config", "rm-all"),
     ("config", "cp"),
 )
+CHANGE_WHAT_STANDS = (["up"], ["update"], ["refresh"], ["destroy"], ["import"], ["watch"])
 CHANGE_THE_STACK = (("stack", "init"), ("stack", "change-secrets-provider"), ("new",))
 
 
@@ -106,11 +107,26 @@ def activate() -> str:
     return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in exported.items())
 
 
+def know_the_emulator(here: Workspace) -> None:
+    """Sees to it that the state and the emulator belong together. Raises Failure where `make up` has to do that."""
+    found = emulator_process.running(here.port)
+    if not found:
+        raise Failure(f"No emulator runs on port {here.port}. `make up` starts one, with the stack in it.")
+    noted = stack.noted_boot(here)
+    if noted not in (None, found.boot_id):
+        raise Failure(
+            "The emulator was restarted, and the state describes the one before. Run `make up` first."
+        )
+    stack.note_boot(here, found.boot_id)
+
+
 def main() -> None:
     """Becomes the engine, in the caller's folder."""
     try:
         here = workspace(os.environ)
         here.write_copy()
+        if words(sys.argv[1:])[:1] in CHANGE_WHAT_STANDS:
+            know_the_emulator(here)
         arguments = offline_arguments(sys.argv[1:], here.stack, here.config_file)
     except Failure as failure:
         sys.exit(str(failure))

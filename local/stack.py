@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -142,12 +142,16 @@ def locks(state: Path) -> list[Lock]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of that id runs and is an engine; ids are used again."""
-    listed = subprocess.run(
-        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    state, _, command = listed.stdout.strip().partition(" ")
-    return bool(state) and not state.startswith("Z") and "pulumi" in command
+    """Whether a process of that id runs, and is an engine where the system tells: ids are used again."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    # Empty for a zombie; on a system without /proc the process counts as the engine that it was.
+    command = Path(f"/proc/{pid}/cmdline")
+    return not Path("/proc/self/cmdline").exists() or (command.exists() and b"pulumi" in command.read_bytes())
 
 
 def unlock(workspace: Workspace) -> bool:
@@ -164,16 +168,19 @@ def unlock(workspace: Workspace) -> bool:
     return bool(held)
 
 
-def reason_to_refresh(recorded: dict[str, Any], filled: str | None, boot_id: str) -> str | None:
-    """Why the state may not be what stands: an interrupted run, or an emulator that is not the one it was made in.
+def forget(workspace: Workspace, recorded: Mapping[str, Any]) -> None:
+    """Empties the state: what it describes went with the emulator that held it.
 
-    `filled` is the boot id noted when the state was last known to be right.
+    Not a refresh: that would ask an emulator which may be on another port by now, or run the program on resources
+    that have lost their outputs.
     """
-    if recorded.get("pending_operations"):
-        return "the last run was interrupted, so what stands is compared with what was recorded"
-    if recorded.get("resources") and filled != boot_id:
-        return "the emulator was restarted and is empty, so the state is brought to that"
-    return None
+    emptied = {
+        key: value for key, value in recorded.items() if key not in ("resources", "pending_operations")
+    }
+    path = workspace.folder / "emptied.json"
+    path.write_text(json.dumps({"version": 3, "deployment": emptied}), encoding="utf-8")
+    pulumi(workspace, "stack", "import", "--force", "--file", path, "--stack", workspace.stack)
+    path.unlink()
 
 
 def note_boot(workspace: Workspace, boot_id: str) -> None:
@@ -185,11 +192,8 @@ def noted_boot(workspace: Workspace) -> str | None:
 
 
 def refresh(workspace: Workspace) -> Report:
-    """Brings the state to what stands, the interrupted creations included.
-
-    The program is run for it: the provider's settings in the state may name a port that is no longer the emulator's.
-    """
-    return run(workspace, "refresh", "--yes", "--skip-preview", "--run-program", "--clear-pending-creates")
+    """Brings the state to what stands, the interrupted creations included."""
+    return run(workspace, "refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
 
 def explain(error: EngineError, workspace: Workspace, *, emulator_answers: bool, again: str) -> str:

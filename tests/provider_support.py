@@ -49,8 +49,8 @@ def engine_for(url: str, region: str = REGION) -> Engine:
     return engine
 
 
-def urn(token: str, name: str) -> str:
-    return f"urn:pulumi:test::groundwork::{token}::{name}"
+def urn(token: str, name: str, stack: str = "test") -> str:
+    return f"urn:pulumi:{stack}::groundwork::{token}::{name}"
 
 
 @dataclass
@@ -69,13 +69,14 @@ class Bench:
     """Makes the table's examples, with the resources they refer to, and takes everything down again."""
 
     engine: Engine
+    stack: str = "test"
     made: list[Made] = field(default_factory=list)
 
     def example(self, token: str, name: str) -> Made:
         return self.make(token, name, self.filled(RESOURCES[token].example, name, token))
 
     def make(self, token: str, name: str, inputs: Mapping[str, Any]) -> Made:
-        where = urn(token, name)
+        where = urn(token, name, self.stack)
         checked = self.engine.check(where, {}, dict(inputs), os.urandom(8))
         assert checked.problems == [], checked.problems
         resource_id, state = self.engine.create(where, checked.inputs)

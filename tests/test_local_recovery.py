@@ -74,12 +74,12 @@ def test_an_emulator_that_was_restarted_is_filled_again_and_down_needs_none(priv
     kill_emulator(private.port)
     moved = replace(private, port=free_port())
     commands.bring_up(moved, Steps())
-    assert "the emulator was restarted and is empty" in capsys.readouterr().out
+    assert "State: emptied, since the emulator that it describes is gone" in capsys.readouterr().out
     assert made(moved.port) == expected(3)
 
     kill_emulator(moved.port)
     commands.down(moved, Steps(), time.time())
-    assert "Emulator: stopped" in capsys.readouterr().out
+    assert "State: emptied" in capsys.readouterr().out
     assert standing(moved) == []
     assert emulator_process.identity(moved.port) is None
 

@@ -2,16 +2,18 @@
 
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from local import __main__ as entry
-from local import checks, commands, shell, stack, summary
+from local import checks, commands, emulator_process, shell, stack, summary
 from local.events import Report, Resource, Violation, resources_of
 from local.steps import Failure, Steps, duration
 from local.workspace import Workspace, offline, port_from, readable
@@ -206,20 +208,50 @@ def test_a_resource_that_a_replacement_still_has_to_delete_is_not_counted():
     assert resources_of({}) == []
 
 
+@pytest.fixture
+def engine_calls(monkeypatch):
+    """Stands in for the engine where only the decision to call it matters."""
+    made = []
+    monkeypatch.setattr(stack, "unlock", lambda *_: False)
+    monkeypatch.setattr(stack, "forget", lambda *_: made.append("forget"))
+    monkeypatch.setattr(stack, "refresh", lambda *_: made.append("refresh") or Report())
+    return made
+
+
 @pytest.mark.parametrize(
-    ("recorded", "filled", "reason"),
+    ("recorded", "noted", "calls"),
     [
-        ({}, None, None),
-        ({"resources": [{}]}, "boot", None),
-        ({"resources": [{}]}, "earlier", "the emulator was restarted"),
-        ({"resources": [{}]}, None, "the emulator was restarted"),
-        ({"resources": [{}], "pending_operations": [{}]}, "boot", "the last run was interrupted"),
+        ({}, None, []),
+        ({"resources": [{}]}, "boot", []),
+        ({"resources": [{}]}, "earlier", ["forget"]),
+        ({"resources": [{}]}, None, ["forget"]),
+        ({"resources": [{}], "pending_operations": [{}]}, "earlier", ["forget"]),
+        ({"resources": [{}], "pending_operations": [{}]}, "boot", ["refresh"]),
+        ({"pending_operations": [{}]}, "earlier", ["refresh"]),
     ],
 )
-def test_the_state_is_refreshed_only_when_it_may_be_wrong(recorded, filled, reason):
-    found = stack.reason_to_refresh(recorded, filled, "boot")
-    assert (found or "").startswith(reason or "")
-    assert (found is None) == (reason is None)
+def test_the_state_is_mended_only_where_it_is_wrong(
+    tmp_path, monkeypatch, engine_calls, recorded, noted, calls
+):
+    monkeypatch.setattr(stack, "deployment", lambda *_: recorded)
+    monkeypatch.setattr(stack, "noted_boot", lambda *_: noted)
+    commands.reconcile(workspace(tmp_path), "boot", Steps(io.StringIO()))
+    assert engine_calls == calls
+
+
+def test_plain_commands_and_make_agree_on_the_emulator(tmp_path, monkeypatch):
+    here = workspace(tmp_path)
+    here.folder.mkdir()
+    monkeypatch.setattr(emulator_process, "running", lambda *_: None)
+    with pytest.raises(Failure, match=r"No emulator runs on port 4566\. `make up` starts one"):
+        shell.know_the_emulator(here)
+    monkeypatch.setattr(emulator_process, "running", lambda *_: emulator_process.Identity(7, "/root", "one"))
+    shell.know_the_emulator(here)
+    assert stack.noted_boot(here) == "one"
+    shell.know_the_emulator(here)
+    monkeypatch.setattr(emulator_process, "running", lambda *_: emulator_process.Identity(8, "/root", "two"))
+    with pytest.raises(Failure, match=r"The emulator was restarted.* Run `make up` first"):
+        shell.know_the_emulator(here)
 
 
 def explained(tmp_path, *, command="up", code=255, output="", answers=True, **said) -> str:
@@ -440,10 +472,14 @@ def test_locks_are_read_from_the_state(tmp_path):
     assert stack.locks(tmp_path) == [stack.Lock(7, "2026-11-22 05:40:10")]
 
 
-@pytest.mark.parametrize(
-    ("listed", "alive"),
-    [("Sl /x/pulumi up\n", True), ("Z [pulumi]\n", False), ("S /usr/bin/vim\n", False), ("", False)],
-)
-def test_a_lock_counts_only_while_its_engine_runs(monkeypatch, listed, alive):
-    monkeypatch.setattr(stack.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=listed))
-    assert stack.is_alive(7) is alive
+def test_a_lock_counts_only_while_its_engine_runs():
+    assert not stack.is_alive(os.getpid()), "a process, but no engine"
+    command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", "pulumi"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as engine:
+        assert engine.stdout
+        engine.stdout.readline()
+        assert stack.is_alive(engine.pid)
+        engine.kill()
+        os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOWAIT)
+        assert not stack.is_alive(engine.pid), "a zombie"
+    assert not stack.is_alive(engine.pid), "gone"

@@ -135,6 +135,30 @@ def test_a_service_without_an_image_tag_is_not_started():
     assert later.value["servicesToPush"] == []
 
 
+def test_a_migration_may_run_ahead_of_its_service():
+    """The task gets the new image while the service keeps the old one, or is not there yet."""
+    config = configuration("prod")
+    config["groundwork:tasks"] = {"migrate": {"image_tag": "1.1.0"}}
+    config["groundwork:services"]["worker-ai"]["image_tag"] = None
+    ahead = run("prod", config)
+    images = {
+        name: ahead.one(TASK, name).json("containerDefinitions")[0]["image"].rpartition(":")[2]
+        for name in ("task-migrate", "task-seed", "core-matching")
+    }
+    assert images == {"task-migrate": "1.1.0", "task-seed": "1.0.0", "core-matching": "1.0.0"}
+    config["groundwork:services"]["core-matching"]["image_tag"] = None
+    first = run("prod", config)
+    assert "task-migrate" in first.names(TASK)
+    assert not {"core-matching", "task-seed"} & set(first.names(TASK))
+
+
+def test_without_metrics_nothing_is_collected():
+    config = configuration("local")
+    for service in config["groundwork:services"].values():
+        service["ports"] = {"metrics": None}
+    assert "collector" not in run("local", config).names(SERVICE)
+
+
 def test_a_digest_is_joined_to_its_repository_with_an_at():
     config = configuration("local")
     digest = "sha256:" + "a" * 64

@@ -60,7 +60,10 @@ def build(
         "Database": data.database.watches,
         "Caches": [watch for cache in data.caches.values() for watch in cache.watches],
         "Network": base.network.watches,
-        "Metrics": [*metrics.prometheus.watches, *work.collector.watches],
+        "Metrics": [
+            *metrics.prometheus.watches,
+            *(work.collector.watches if work.collector else []),
+        ],
         "Recovery": [
             *safety.backups.watches,
             *(watch for schedule in safety.schedules.values() for watch in schedule.watches),

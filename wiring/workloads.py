@@ -52,7 +52,7 @@ class Workloads:
 
     registries: Mapping[str, Registry]
     cluster: Cluster
-    collector: Service
+    collector: Service | None
     definitions: Mapping[str, Task]
     services: Mapping[str, Service]
     autoscaling: Mapping[str, Autoscaling]
@@ -89,7 +89,7 @@ def build(settings: Settings, base: Foundation, gauges: Metrics, data: Stores, f
     return Workloads(
         registries=layers.registries,
         cluster=layers.cluster,
-        collector=_collector_service(layers, gauges.prometheus),
+        collector=_collector_service(layers, gauges.prometheus) if _jobs(layers) else None,
         definitions=definitions,
         services=services,
         autoscaling={
@@ -100,7 +100,7 @@ def build(settings: Settings, base: Foundation, gauges: Metrics, data: Stores, f
             **{
                 name: _task(layers, name, task)
                 for name, task in settings.tasks.items()
-                if task.service in started
+                if task.image_tag or task.service in started
             },
         },
         queue_metrics=layers.queue_metrics,
@@ -140,6 +140,7 @@ def _definition(layers: _Layers, name: str, service: model.Service) -> Task:
         name=name,
         service_name=name,
         service=service,
+        image_tag=service.image_tag,
         command=service.command,
         health_command=service.health.command
         or http_health_command(service.ports["http"], service.health.path or "/"),
@@ -154,6 +155,7 @@ def _task(layers: _Layers, name: str, task: model.Task) -> Task:
         name=f"task-{name}",
         service_name=task.service,
         service=service,
+        image_tag=task.image_tag or service.image_tag,
         command=task.command,
         health_command=None,  # it ends by itself, and its exit code says how
         as_master=task.as_master,
@@ -166,6 +168,7 @@ def _task_definition(
     name: str,
     service_name: str,
     service: model.Service,
+    image_tag: str | None,
     command: Sequence[str],
     health_command: Sequence[str] | None,
     as_master: bool = False,
@@ -179,7 +182,7 @@ def _task_definition(
             family=f"{settings.name_prefix}-{name}",
             container=Container(
                 name=name,
-                image=_image(layers, service_name, service),
+                image=_image(layers, service_name, image_tag or ""),
                 user=service.user,
                 command=command,
                 ports=service.ports if health_command is not None else {},
@@ -205,11 +208,9 @@ def _task_definition(
     )
 
 
-def _image(layers: _Layers, name: str, service: model.Service) -> pulumi.Output[str]:
-    tag = service.image_tag or ""
-    return pulumi.Output.concat(
-        layers.registries[name].repository_url, "@" if tag.startswith("sha256:") else ":", tag
-    )
+def _image(layers: _Layers, name: str, image_tag: str) -> pulumi.Output[str]:
+    separator = "@" if image_tag.startswith("sha256:") else ":"
+    return pulumi.Output.concat(layers.registries[name].repository_url, separator, image_tag)
 
 
 def _environment(layers: _Layers, service: model.Service, *, as_master: bool) -> dict[str, pulumi.Input[str]]:
@@ -335,19 +336,23 @@ def _service(layers: _Layers, name: str, service: model.Service, definition: Tas
     )
 
 
+def _jobs(layers: _Layers) -> list[_collector.Job]:
+    return [
+        _collector.Job(
+            name=name,
+            dns_name=f"{discovery_name(name)}.{layers.base.namespace_name}",
+            port=service.ports["metrics"],
+        )
+        for name, service in layers.settings.services.items()
+        if "metrics" in service.ports
+    ]
+
+
 def _collector_service(layers: _Layers, prometheus: Prometheus) -> Service:
     """Scrapes the services into Prometheus."""
     settings, base = layers.settings, layers.base
     configuration = _collector.configuration(
-        [
-            _collector.Job(
-                name=name,
-                dns_name=f"{discovery_name(name)}.{base.namespace_name}",
-                port=service.ports["metrics"],
-            )
-            for name, service in settings.services.items()
-            if "metrics" in service.ports
-        ],
+        _jobs(layers),
         scrape_interval_s=settings.observability.prometheus.scrape_interval_s,
         region=settings.region,
         endpoint=prometheus.endpoint,

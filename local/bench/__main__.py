@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -18,21 +19,24 @@ from local.bench import figures, parts, previews, scale
 from local.bench.previews import Content, Preview
 from local.steps import Failure, Steps
 
-SERVICES = (1, 10, 50, 100)
+SERVICES = (1, 10, 30, 50, 100)
 ROUNDS = 5
 SECTION_S = 70
 
 
+Measured = TypeVar("Measured")
+
+
 def rounds(
-    measures: Sequence[Callable[[], float]],
+    measures: Sequence[Callable[[], Measured]],
     *,
     at_most: int = ROUNDS,
     within_s: float = SECTION_S,
     clock: Callable[[], float] = time.monotonic,
-) -> list[list[float]]:
-    """A column of seconds for each measure. There is one round at least, and no more than the time allows."""
+) -> list[list[Measured]]:
+    """A column of results for each measure. There is one round at least, and no more than the time allows."""
     began = clock()
-    columns: list[list[float]] = [[] for _ in measures]
+    columns: list[list[Measured]] = [[] for _ in measures]
     for done in range(1, at_most + 1):
         for column, measure in zip(columns, measures, strict=True):
             column.append(measure())
@@ -63,15 +67,31 @@ def components_and_policies(
 
 
 def sizes(product: Content, config: Content, steps: Steps) -> list[figures.Row]:
+    """Ends before the first size that the program refuses, and says why it does."""
+    measured: dict[int, Preview] = {}
+    columns: list[list[tuple[float, int]]] = []
+    refused: list[figures.Row] = []
+    began = time.monotonic()
     with steps.step("Sizes", f"previews of {', '.join(map(str, SERVICES))} services") as step:
-        measured = [
-            previews.our_program(f"services-{count}", *scale.enlarged(product, config, count))
-            for count in SERVICES
-        ]
-        resources = [len(preview.resources()) for preview in measured]
-        seconds = rounds([preview.seconds for preview in measured])
-        step.result = f"{len(seconds[0])} rounds"
-    return figures.size_rows(SERVICES, resources, seconds)
+        for count in SERVICES:
+            preview = previews.our_program(f"services-{count}", *scale.enlarged(product, config, count))
+            try:
+                columns.append([preview.counted()])
+            except previews.Refused as refusal:
+                refused = [(f"{count} services", f"refused: {refusal.reason}", "")]
+                break
+            measured[count] = preview
+        spent_s = time.monotonic() - began
+        if 2 * spent_s < SECTION_S:
+            again = [preview.counted for preview in measured.values()]
+            more = rounds(again, at_most=ROUNDS - 1, within_s=SECTION_S - spent_s)
+            columns = [column + others for column, others in zip(columns, more, strict=True)]
+        step.result = f"{len(columns[0]) if columns else 0} rounds"
+    found = [
+        figures.Size(count, resources=column[0][1], seconds=[seconds for seconds, _ in column])
+        for count, column in zip(measured, columns, strict=True)
+    ]
+    return figures.size_rows(found) + refused
 
 
 def what_dominates(checked: Preview, steps: Steps) -> list[figures.Row]:

@@ -61,41 +61,44 @@ def policy_rows(
     ]
 
 
-def size_rows(services: Sequence[int], resources: Sequence[int], seconds: Sequence[Seconds]) -> list[Row]:
-    """From the smallest to the largest, of which there must be three: `seconds` has a column of rounds for each.
+@dataclass(frozen=True)
+class Size:
+    services: int
+    resources: int
+    seconds: Seconds
+
+    @property
+    def per_resource_ms(self) -> list[float]:
+        return [took / self.resources * 1000 for took in self.seconds]
+
+
+def size_rows(sizes: Sequence[Size]) -> list[Row]:
+    """From the smallest to the largest; `seconds` has a figure for each round.
 
     The time per resource falls as the fixed cost of a start is shared by more. The marginal cost, that of each
     resource more than in the size before, hides nothing: it must not grow either.
     """
-    medians = [median(column) for column in seconds]
-    more = list(zip(resources, medians, strict=True))
     marginal_ms = [
-        (took - before) / (count - fewer) * 1000 for (fewer, before), (count, took) in pairwise(more)
+        (median(size.seconds) - median(less.seconds)) / (size.resources - less.resources) * 1000
+        for less, size in pairwise(sizes)
     ]
+    extras = ["", *(f", {each:.1f} ms for each one more" for each in marginal_ms)]
     rows = [
         (
-            f"{count} service{'s' if count > 1 else ''}, {number} resources",
-            f"{spread(column, ' s')}, {median(column) / number * 1000:.1f} ms per resource{extra}",
+            f"{size.services} service{'s' if size.services > 1 else ''}, {size.resources} resources",
+            f"{spread(size.seconds, ' s')}, {median(size.per_resource_ms):.1f} ms per resource{extra}",
             "",
         )
-        for count, number, column, extra in zip(
-            services,
-            resources,
-            seconds,
-            ["", *(f", {each:.1f} ms for each one more" for each in marginal_ms)],
-            strict=True,
-        )
+        for size, extra in zip(sizes, extras, strict=True)
     ]
-    per_resource = [
-        [took / number for took in column] for number, column in zip(resources, seconds, strict=True)
-    ]
-    whole = ratios(per_resource[0], per_resource[-1])
-    steeper = marginal_ms[-1] / marginal_ms[0]
-    return [
-        *rows,
-        ("  per resource, last to first", spread(whole), goal(median(whole), SIZE_GOAL)),
-        ("  each one more, last to first", f"{steeper:.2f}", goal(steeper, SIZE_GOAL)),
-    ]
+    if len(sizes) > 1:
+        whole = ratios(sizes[0].per_resource_ms, sizes[-1].per_resource_ms)
+        title = f"  per resource, {sizes[-1].services} services to {sizes[0].services}"
+        rows.append((title, spread(whole), goal(median(whole), SIZE_GOAL)))
+    if len(sizes) > 2:
+        steeper = marginal_ms[-1] / marginal_ms[0]
+        rows.append(("  each one more, last step to first", f"{steeper:.2f}", goal(steeper, SIZE_GOAL)))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def process_rows(processes: Sequence[Process]) -> list[Row]:
     totals: defaultdict[str, float] = defaultdict(float)
     for process in processes:
         totals[_part(process, pack_hosts)] += process.cpu_s
-    return _longest_first(totals, "CPU of the")
+    ordered = sorted(totals.items(), key=lambda item: -item[1])
+    return [(f"CPU of the {part}", f"{took:.2f} s", "") for part, took in ordered]
 
 
 def _part(process: Process, pack_hosts: set[int]) -> str:
@@ -126,59 +130,33 @@ def _part(process: Process, pack_hosts: set[int]) -> str:
     return next((part for mark, part in parts.items() if mark in process.command), "engine")
 
 
-# Where the program's own time is spent, by what a file's path contains; the first that fits counts.
-PLACES = {
-    "/pulumi_aws/": "pulumi_aws and pulumi_random",
-    "/pulumi_random/": "pulumi_aws and pulumi_random",
-    "/pulumi/": "Pulumi's SDK",
-    "/google/": "protobuf and gRPC",
-    "/grpc/": "protobuf and gRPC",
-    "/pydantic": "settings, with pydantic and yaml",
-    "/yaml/": "settings, with pydantic and yaml",
-    "/settings/": "settings, with pydantic and yaml",
-    "/components/": "components and wiring",
-    "/wiring/": "components and wiring",
-    "importlib": "finding and loading modules",
-    "/asyncio/": "event loop",
-    "/site-packages/": "other libraries",
-}
-WAITING = "waiting for engine and providers"
-
 # As pstats keeps it: (file, line, function) -> calls, calls without recursion, own, cumulative, callers.
 Stats = Mapping[tuple[str, int, str], tuple[int, int, float, float, Mapping[Any, Any]]]
 
 
 def profile_rows(stats: Stats) -> list[Row]:
-    """Seconds of the program's thread by part, the most first; a built-in's time is that of its caller."""
-    totals: defaultdict[str, float] = defaultdict(float)
-    for (file, _, function), (_, _, own, _, callers) in stats.items():
-        if "select.epoll" in function or "select.kqueue" in function:
-            totals[WAITING] += own
-        elif file == "~":
-            for (caller, _, _), (_, _, share, _) in callers.items():
-                totals[_place(caller)] += share
-        else:
-            totals[_place(file)] += own
-    loading = _cumulative(stats, "<frozen importlib._bootstrap>", "_find_and_load")
-    reading = _cumulative(stats, "/settings/loader.py", "from_pulumi")
-    return [
-        *_longest_first(totals, "Program, profiled:"),
-        ("  of all that, importing modules", f"{loading:.2f} s", ""),
-        ("  of all that, reading settings", f"{reading:.2f} s", ""),
-    ]
+    """Shares of the program's time, phase by phase: the profiler makes all of it slower, and about alike."""
+    total_s = sum(own for _, _, own, _, _ in stats.values())
+    importing_s = _within(stats, "<frozen importlib._bootstrap>", "_find_and_load")
+    reading_s = _within(stats, "/settings/loader.py", "from_pulumi")
+    body_s = _within(stats, "<frozen runpy>", "run_path")
+    waiting_s = _within(stats, "~", "<method 'poll' of 'select.epoll' objects>")
+    phases = {
+        "importing modules": importing_s,
+        "reading settings": reading_s,
+        "declaring resources": body_s - importing_s - reading_s,
+        "serialising and registering them": total_s - body_s - waiting_s,
+        "waiting for engine and providers": waiting_s,
+        "(of all that: the SDK asking each output again whether it is there)": _within(
+            stats, "/asyncio/tasks.py", "wait"
+        ),
+        "(of all that: the SDK's debug messages to the engine)": _within(stats, "/pulumi/log.py", "debug"),
+    }
+    return [(f"Program: {phase}", f"{took_s / total_s:.0%}", "") for phase, took_s in phases.items()]
 
 
-def _place(file: str) -> str:
-    return next((part for mark, part in PLACES.items() if mark in file), "Python's own library")
-
-
-def _cumulative(stats: Stats, file_end: str, function: str) -> float:
+def _within(stats: Stats, file_end: str, function: str) -> float:
     """Seconds in a function and in all that it called."""
     return sum(
         value[3] for (file, _, name), value in stats.items() if file.endswith(file_end) and name == function
     )
-
-
-def _longest_first(totals: Mapping[str, float], title: str) -> list[Row]:
-    ordered = sorted(totals.items(), key=lambda item: -item[1])
-    return [(f"{title} {part}", f"{took:.2f} s", "") for part, took in ordered]

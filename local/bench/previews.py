@@ -1,5 +1,6 @@
 """The projects that are previewed, each with its own stack file and empty state in .local/bench."""
 
+import compileall
 import json
 import shutil
 import subprocess
@@ -26,6 +27,14 @@ TIMEOUT_S = 180
 Content = Mapping[str, Any]
 
 
+class Refused(Failure):
+    """A preview that did not succeed; `reason` is the last that was said, which is the program's own error."""
+
+    def __init__(self, project: Path, said: str) -> None:
+        super().__init__(f"The preview of {project} failed:\n{said}")
+        self.reason = said.strip().splitlines()[-1].strip() if said.strip() else "it said nothing"
+
+
 @dataclass(frozen=True)
 class Preview:
     """A preview that can be run any number of times, always from nothing."""
@@ -45,7 +54,7 @@ class Preview:
         return kept
 
     def run(self, *options: str, environment: Mapping[str, str] | None = None) -> str:
-        """Gives standard output. Raises Failure with the last that was said when it fails or takes too long."""
+        """Gives standard output. Raises Refused when it fails, Failure when it takes too long."""
         try:
             answer = subprocess.run(
                 [*self.command(), *options],
@@ -62,8 +71,7 @@ class Preview:
                 f"The preview of {self.workspace.root} took more than {TIMEOUT_S} s and was ended."
             ) from None
         if answer.returncode:
-            said = closing_words((answer.stdout + answer.stderr).splitlines(), 12)
-            raise Failure(f"The preview of {self.workspace.root} failed:\n{said}")
+            raise Refused(self.workspace.root, _said(answer.stdout, answer.stderr))
         return answer.stdout
 
     def seconds(self) -> float:
@@ -73,6 +81,12 @@ class Preview:
 
     def resources(self) -> list[flat.State]:
         return flat.declared(json.loads(self.run("--json"))["steps"])
+
+    def counted(self) -> tuple[float, int]:
+        """Seconds of a preview that is printed as JSON, and how many resources were in it."""
+        began = time.perf_counter()
+        output = self.run("--json")
+        return time.perf_counter() - began, len(flat.declared(json.loads(output)["steps"]))
 
     def with_policies(self) -> "Preview":
         return replace(self, options=tuple(commands.policies(self.workspace)))
@@ -139,6 +153,7 @@ def _project(name: str, config: Content) -> Workspace:
 
 
 def _ready(workspace: Workspace) -> Preview:
+    compileall.compile_dir(workspace.root, quiet=2)
     stack.select(workspace)
     return Preview(workspace)
 
@@ -149,3 +164,12 @@ def _provider_keys(config: Content) -> dict[str, Any]:
 
 def _write_yaml(path: Path, content: Content) -> None:
     path.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
+
+
+def _said(output: str, errors: str) -> str:
+    """The engine's errors, which are among the diagnostics of a preview in JSON."""
+    try:
+        found = [told["message"] for told in json.loads(output)["diagnostics"] if told["severity"] == "error"]
+    except (ValueError, KeyError):
+        found = []
+    return closing_words("\n".join(found or [output, errors]).splitlines(), 12)

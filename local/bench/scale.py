@@ -48,7 +48,8 @@ def enlarged(product: Content, config: Content, count: int) -> tuple[dict[str, A
 def _service(original: Content, name: str, number: int) -> dict[str, Any]:
     service = copy.deepcopy(dict(original))
     if "public" in service:
-        service["public"] |= {"paths": [f"/{name}/*"], "priority": number + 1, "private_paths": []}
+        service["public"] |= {"paths": [f"/{name}/*"], "priority": 10 * (number + 1), "private_paths": []}
+        service["health"] = {"path": f"/{name}/health"}
     if "database" in service:
         service["database"] |= {"pool_max": 1, "pool_min": 1}
     return service

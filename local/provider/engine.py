@@ -1,6 +1,7 @@
 """check, diff, create, read, update and delete of any type in the table."""
 
 import hashlib
+import json
 import re
 import sys
 import time
@@ -111,7 +112,7 @@ class Engine:
             return Checked(new, problems)
         if old:
             self._checked_with_state.add(urn)
-        inputs = dict(new)
+        inputs = {name: _as_document(token, name, value) for name, value in new.items()}
         if self.default_tags and "tags" in known.inputs_of(token):
             inputs["tags"] = {**self.default_tags, **(inputs.get("tags") or {})}
         entry = RESOURCES[token]
@@ -675,6 +676,17 @@ def _storable(inputs: Properties) -> dict[str, Any]:
         for name, value in reveal(inputs).items()
         if not name.startswith("__")
     }
+
+
+def _as_document(token: str, name: str, value: Any) -> Any:
+    """A policy that was written as an object, as the JSON text that the SDK expects back."""
+    document = value.value if isinstance(value, Secret) else value
+    if known.inputs_of(token)[name] != "*" or not isinstance(document, dict):
+        return value
+    if has_unknown(document):
+        return UNKNOWN
+    text = json.dumps(reveal(document))
+    return Secret(text) if has_secret(value) else text
 
 
 def _pruned(value: Any) -> Any:

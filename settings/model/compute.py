@@ -209,6 +209,10 @@ class Task(Model):
 
     service: Name = in_system("Whose image, connections and variables it gets")
     command: Items[Text] = in_system("What the container runs", min_length=1)
+    image_tag: ImageTag | None = in_stack(
+        "Version or digest of its image, where it runs ahead of its service: a migration before a release",
+        default=None,
+    )
     as_master: bool = in_system(
         "Gets the database's master user instead of the service's role", default=False
     )

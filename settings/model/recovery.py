@@ -53,7 +53,9 @@ class Backups(Model):
     copy_region: Region | None = in_stack(
         "A second region that gets a copy of each backup; none: no copy", default=None
     )
-    lock: bool = in_stack("Nobody can delete a backup before its time, the administrator included")
+    lock: bool = in_stack(
+        "Nobody can delete a backup before its time, unless they may first lift the lock (governance mode)"
+    )
     bucket: BucketName = in_stack("Bucket of the dumps; names are shared by the whole world")
     restore_test: Schedule | None = in_stack(
         "When AWS restores the last backup to prove it; none: never", default=None

@@ -36,7 +36,7 @@ class Prometheus(Model):
 
     scrape_interval_s: Positive = in_system("Seconds between two scrapes (RentalFix guide L471: 15)")
     group: Name = in_system("Name of the group of rules")
-    rules: Items[PrometheusRule] = in_system("Alerts")
+    rules: Items[PrometheusRule] = in_system("Alerts", min_length=1)
 
 
 class GrafanaRedirects(Model):
