@@ -19,8 +19,8 @@ DAY_S, HOUR_S = 86_400, 3600
 MAX_IN_COMPOSITE = 100  # CloudWatch API, PutCompositeAlarm, AlarmRule
 _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 
-# The page in docs/runbooks for what a namespace watches. Our own namespaces (the application's log figures and
-# the queues) are told apart by the metric's name.
+# The page in docs/runbooks for what a namespace watches. Our own namespaces (the application's log figures, the
+# queues and the dumps) are told apart by the metric's name.
 RUNBOOKS: Mapping[str, str] = {
     "AWS/ApplicationELB": "load-balancer",
     "AWS/Backup": "backups",
@@ -125,7 +125,8 @@ def runbook_page(watch: Watch) -> str | None:
     metric = watch.metrics[0]
     if metric.namespace.startswith(("AWS/", "ECS/")):
         return RUNBOOKS.get(metric.namespace)
-    return "queues" if metric.metric_name.startswith("Queue") else "application"
+    own = {"Queue": "queues", "Dump": "backups"}
+    return next((page for start, page in own.items() if metric.metric_name.startswith(start)), "application")
 
 
 def _critical(args: AlarmsArgs) -> list[Watch]:

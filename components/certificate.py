@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from components._watch import Metric, Watch
 
 MAX_NAMES = 10  # ACM quotas, domain names per certificate
-RENEWAL_ALARM_DAYS = 30  # ACM renews 60 days ahead: at 30 something has kept it from doing so
+RENEWAL_ALARM_DAYS = 30  # ACM renews 45 days ahead or earlier: at 30 something has kept it from doing so
 
 
 @dataclass(frozen=True, kw_only=True)

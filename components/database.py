@@ -1,7 +1,7 @@
 """PostgreSQL on RDS: primary, read replicas, parameter group, logs, and how they are watched.
 
-Private, encrypted, TLS only, with a master password that RDS keeps and rotates in Secrets Manager. Extensions,
-roles and grants are SQL and belong to the bootstrap task.
+Private, encrypted, TLS only; the master password is RDS's own unless there are replicas. Extensions, roles and
+grants are SQL and belong to the bootstrap task.
 """
 
 import re
@@ -65,13 +65,25 @@ class Replica:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MasterPassword:
+    """The master user's password, and the secret that holds it as JSON: {"username", "password"}."""
+
+    value: pulumi.Input[str]
+    secret_arn: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
     """`parameters` in RDS units: shared_buffers in 8 kB pages, work_mem in kB. Windows are UTC.
 
     `engine_version` is a major version, or a minor one whose major counts (see `Database`). `protect` turns on
     deletion protection and the final snapshot, and makes Pulumi refuse to replace or destroy the instances.
+    Without `master_password` RDS makes one, keeps it in Secrets Manager and rotates it; an instance with replicas
+    needs one, since RDS makes no replica of an instance whose password it manages (RDS guide, "Limitations for
+    Secrets Manager integration").
     Raises ValueError, with all that is wrong, on identifiers that RDS refuses or that repeat, on storage and
-    retention outside AWS's limits, on replicas without backups, and on parameters that are set here.
+    retention outside AWS's limits, on replicas without backups or master password, and on parameters that are
+    set here.
     """
 
     identifier: str
@@ -94,6 +106,7 @@ class DatabaseArgs:
     log_key_arn: pulumi.Input[str]
     log_retention_days: int
     protect: bool
+    master_password: MasterPassword | None = None
     event_topic_arn: pulumi.Input[str] | None = None
     slow_query_ms: int = 1000
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +149,10 @@ class DatabaseArgs:
         if self.replicas and self.backup_retention_days == 0:
             found.append(
                 "read replicas need backups of their source: backup_retention_days must be 1 or more"
+            )
+        if self.replicas and self.master_password is None:
+            found.append(
+                "read replicas need master_password: RDS makes none of an instance whose password it manages"
             )
         return found
 
@@ -181,7 +198,11 @@ class Database(pulumi.ComponentResource):
         self.address = primary.address
         self.port = primary.port
         self.name = primary.db_name
-        self.master_secret_arn = primary.master_user_secrets[0].secret_arn
+        self.master_secret_arn = (
+            pulumi.Output.from_input(args.master_password.secret_arn)
+            if args.master_password is not None
+            else primary.master_user_secrets[0].secret_arn
+        )
         self.replica_addresses = [replica.address for replica in replicas]
         self.subnet_group_name = primary.db_subnet_group_name
         self.watches = self._watches(primary, replicas)
@@ -282,7 +303,7 @@ class Database(pulumi.ComponentResource):
         )
 
     def _primary(self) -> aws.rds.Instance:
-        args = self._args
+        args, given = self._args, self._args.master_password
         subnets = aws.rds.SubnetGroup(
             self._prefix,
             subnet_ids=args.subnet_ids,
@@ -303,8 +324,9 @@ class Database(pulumi.ComponentResource):
             kms_key_id=args.data_key_arn,
             db_name=args.db_name,
             username=args.username,
-            manage_master_user_password=True,
-            master_user_secret_kms_key_id=args.secrets_key_arn,
+            password=given.value if given is not None else None,
+            manage_master_user_password=True if given is None else None,
+            master_user_secret_kms_key_id=args.secrets_key_arn if given is None else None,
             iam_database_authentication_enabled=True,
             port=PORT,
             multi_az=args.multi_az,

@@ -67,11 +67,14 @@ class Network(pulumi.ComponentResource):
             name, vpc_id=vpc.id, tags=self._named(f"{name}-default"), opts=self._child
         )
 
-        public_table = self._public_table(vpc)
+        gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags=self._named(name), opts=self._child)
+        public_table = self._public_table(vpc, gateway)
         isolated_table = self._table("isolated", vpc)
         private_tables = {zone.letter: self._table(f"private-{zone.letter}", vpc) for zone in zones}
 
-        public = {zone.letter: self._subnet("public", zone, vpc, public_table) for zone in zones}
+        # EC2 refuses a NAT gateway or a load balancer in a VPC whose internet gateway is not there yet, and gives
+        # the gateway back only after them: so it stands before the subnets that both are put into.
+        public = {z.letter: self._subnet("public", z, vpc, public_table, after=[gateway]) for z in zones}
         private = {z.letter: self._subnet("private", z, vpc, private_tables[z.letter]) for z in zones}
         isolated = {zone.letter: self._subnet("isolated", zone, vpc, isolated_table) for zone in zones}
 
@@ -117,10 +120,7 @@ class Network(pulumi.ComponentResource):
         label = f"{self._prefix}-{part}"
         return aws.ec2.RouteTable(label, vpc_id=vpc.id, tags=self._named(label), opts=self._child)
 
-    def _public_table(self, vpc: aws.ec2.Vpc) -> aws.ec2.RouteTable:
-        gateway = aws.ec2.InternetGateway(
-            self._prefix, vpc_id=vpc.id, tags=self._named(self._prefix), opts=self._child
-        )
+    def _public_table(self, vpc: aws.ec2.Vpc, gateway: aws.ec2.InternetGateway) -> aws.ec2.RouteTable:
         table = self._table("public", vpc)
         aws.ec2.Route(
             f"{self._prefix}-public",
@@ -137,6 +137,7 @@ class Network(pulumi.ComponentResource):
         zone: ZonePlan,
         vpc: aws.ec2.Vpc,
         table: aws.ec2.RouteTable,
+        after: Sequence[pulumi.Resource] = (),
     ) -> aws.ec2.Subnet:
         label = f"{self._prefix}-{tier}-{zone.letter}"
         subnet = aws.ec2.Subnet(
@@ -146,7 +147,7 @@ class Network(pulumi.ComponentResource):
             availability_zone=zone.zone,
             map_public_ip_on_launch=False,
             tags={**self._named(label), "Tier": tier},
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
         aws.ec2.RouteTableAssociation(label, subnet_id=subnet.id, route_table_id=table.id, opts=self._child)
         return subnet

@@ -86,7 +86,7 @@ class Notifications(pulumi.ComponentResource):
             tags={**args.tags, "Name": label},
             opts=child,
         )
-        aws.sns.TopicPolicy(
+        policy = aws.sns.TopicPolicy(
             label, region=region, arn=topic.arn, policy=_policy(topic.arn, args.account_id), opts=child
         )
         for email in args.emails[severity]:
@@ -98,7 +98,8 @@ class Notifications(pulumi.ComponentResource):
                 endpoint=email,
                 opts=child,
             )
-        return topic.arn
+        # Handed out by the policy: RDS and AWS Backup refuse a topic that they may not publish to yet.
+        return policy.arn
 
 
 def _key_policy(account_id: str) -> pulumi.Output[str]:
@@ -127,6 +128,15 @@ def _policy(topic_arn: pulumi.Input[str], account_id: str) -> pulumi.Output[str]
             principals={"Service": list(_PUBLISHERS)},
             conditions={"StringEquals": {"aws:SourceAccount": account_id}},
             sid="PublishersOfThisAccount",
+        ),
+        # Managed Prometheus looks at the topic before it publishes (its guide, "Giving permission to send alert
+        # messages to your Amazon SNS topic").
+        statement(
+            "sns:GetTopicAttributes",
+            topic_arn,
+            principals={"Service": "aps.amazonaws.com"},
+            conditions={"StringEquals": {"aws:SourceAccount": account_id}},
+            sid="PrometheusLooksAtTheTopic",
         ),
         statement(
             "sns:Publish",

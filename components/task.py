@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from components import _containers, _fargate, _iam
 from components._containers import Container
 
+MIN_EPHEMERAL_STORAGE_GIB, MAX_EPHEMERAL_STORAGE_GIB = 21, 200  # ECS API, EphemeralStorage
 # The agent of a shell session writes here, and the root filesystem is read-only.
 EXEC_PATHS = ("/var/lib/amazon", "/var/log/amazon")
 SHARED_VOLUME = "shared"
@@ -22,7 +23,8 @@ SHARED_VOLUME = "shared"
 
 @dataclass(frozen=True, kw_only=True)
 class TaskArgs:
-    """`cpu` in units (1024 is one vCPU); `family` and `log_group_name` are physical names.
+    """`cpu` in units (1024 is one vCPU); `family` and `log_group_name` are physical names. The task's own disk,
+    images included, has `ephemeral_storage_gib`, or without it the 20 GiB that Fargate gives.
 
     `secret_arns` are the secrets that the execution role may read, `secret_key_arns` the KMS keys they are
     encrypted with. With `allow_exec` shell sessions are possible, logged to `exec_log_group_arn`.
@@ -45,6 +47,7 @@ class TaskArgs:
     secret_arns: Sequence[pulumi.Input[str]] = ()
     secret_key_arns: Sequence[pulumi.Input[str]] = ()
     task_statements: Sequence[_iam.Statement] = ()
+    ephemeral_storage_gib: int | None = None
     allow_exec: bool = False
     exec_log_group_arn: pulumi.Input[str] | None = None
     before: Container | None = None
@@ -60,6 +63,12 @@ class TaskArgs:
         size = _fargate.problem(self.cpu, self.memory_mib)
         if size:
             yield size
+        disk_gib = self.ephemeral_storage_gib
+        if disk_gib is not None and not MIN_EPHEMERAL_STORAGE_GIB <= disk_gib <= MAX_EPHEMERAL_STORAGE_GIB:
+            yield (
+                f"ephemeral_storage_gib must be {MIN_EPHEMERAL_STORAGE_GIB} to {MAX_EPHEMERAL_STORAGE_GIB}, or be "
+                f"left out for Fargate's own 20, got {disk_gib}"
+            )
         yield from _containers.problems(self.container)
         if self.before is not None:
             yield from _containers.problems(self.before)
@@ -154,6 +163,9 @@ class Task(pulumi.ComponentResource):
             task_role_arn=task_role.arn,
             container_definitions=pulumi.Output.json_dumps(_definitions(args, log_group.name)),
             volumes=[{"name": SHARED_VOLUME}] if args.shared_path is not None else None,
+            ephemeral_storage={"size_in_gib": args.ephemeral_storage_gib}
+            if args.ephemeral_storage_gib is not None
+            else None,
             # A rollback goes back to the revision before: it must still be there.
             skip_destroy=True,
             tags=tags,

@@ -78,7 +78,7 @@ def reconcile(workspace: Workspace, boot_id: str | None, steps: Steps) -> None:
     if recorded.get("resources") and stack.noted_boot(workspace) != boot_id:
         stack.forget(workspace, recorded)
         steps.say("State: emptied, since the emulator that it describes is gone with all that it held")
-    elif recorded.get("pending_operations"):
+    elif recorded.get("pending_operations") or workspace.unfinished_note.exists():
         why = "the last run was interrupted, so what stands is compared with what was recorded"
         with steps.step("Refresh", why) as step:
             step.result = summary.changes(stack.refresh(workspace))

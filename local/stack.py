@@ -17,6 +17,10 @@ from local.steps import Failure
 from local.workspace import Workspace
 
 TICK_S = 0.1
+CHANGE_WHAT_STANDS = ("up", "refresh", "destroy")
+# The engine would write the whole state after each of some 400 steps, half of its time. Nothing is lost when it is
+# killed: the note says so, and the provider knows whatever was made for a resource.
+SAVE_AT_THE_END = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 SHOWN_ERRORS = 20
 
 
@@ -83,6 +87,9 @@ def run(
     arguments: list[str | Path] = [workspace.engine, command, "--stack", workspace.stack, "--non-interactive"]
     arguments += ["--config-file", workspace.config_file, *options]
     report = Report()
+    changes = command in CHANGE_WHAT_STANDS
+    if changes:
+        workspace.unfinished_note.write_text(command, encoding="utf-8")
     folder = Path(tempfile.mkdtemp(dir=workspace.folder))
     event_log = folder / "events.json"
     event_log.touch()
@@ -91,7 +98,7 @@ def run(
             process = subprocess.Popen(
                 [str(part) for part in (*arguments, "--event-log", event_log)],
                 cwd=workspace.root,
-                env=workspace.environment(),
+                env={**workspace.environment(), **(SAVE_AT_THE_END if changes else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output or log,
                 stderr=log,
@@ -107,6 +114,8 @@ def run(
             _take_in(events, report, on_event)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if changes and process.returncode >= 0:
+        workspace.unfinished_note.unlink()
     if process.returncode:
         said = workspace.log.read_text(encoding="utf-8", errors="replace")
         raise EngineError(command, process.returncode, report, said)

@@ -65,6 +65,11 @@ class Workspace:
         return self.folder / "emulator-boot"
 
     @property
+    def unfinished_note(self) -> Path:
+        """Stands while an engine changes what stands; one that is found later was killed."""
+        return self.folder / "unfinished"
+
+    @property
     def pulumi_home(self) -> Path:
         return self.home / "pulumi"
 

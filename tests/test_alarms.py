@@ -166,6 +166,7 @@ def test_outputs():
         ("AWS/RDS", "CPUUtilization", "database"),
         ("ECS/ContainerInsights", "RunningTaskCount", "service"),
         ("RentalFix/prod", "QueueLength", "queues"),
+        ("RentalFix/prod", "DumpCompleted", "backups"),
         ("RentalFix/prod", "core-matching-errors", "application"),
         ("AWS/Unheard", "Of", None),
     ],

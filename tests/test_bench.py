@@ -256,22 +256,35 @@ def test_started_gives_every_service_an_image():
     assert {service.image_tag for service in services.values()} == {scale.IMAGE_TAG}
 
 
+def costs(seconds, cpu_s):
+    return [figures.Cost(*pair) for pair in zip(seconds, cpu_s, strict=True)]
+
+
 def test_ratios_are_taken_round_by_round():
     # The second round ran on a busy machine: both programs took twice as long, and the ratio stays.
-    rows = figures.component_rows(400, [4.0, 8.0, 4.0], [4.8, 9.6, 5.2])
+    flat_costs = costs([4.0, 8.0, 4.0], [5.0, 5.0, 5.0])
+    rows = figures.component_rows(400, flat_costs, costs([4.8, 9.6, 5.2], [5.5, 6.0, 5.5]))
     assert rows == [
-        ("Flat program, 400 resources", "4.00 (4.00 to 8.00) s", ""),
-        ("The program, with components and settings", "5.20 (4.80 to 9.60) s", ""),
+        ("Flat program, 400 resources", "4.00 (4.00 to 8.00) s, CPU 5.00 s", ""),
+        ("The program, with its components and settings", "5.20 (4.80 to 9.60) s, CPU 5.50 s", ""),
         ("  to the flat one", "1.20 (1.20 to 1.30)", "at most 1.25: met"),
+        ("  to the flat one, CPU", "1.10 (1.10 to 1.20)", ""),
     ]
 
 
 def test_the_policies_start_is_not_charged_to_the_resources():
-    rows = figures.policy_rows(500, [5.0, 5.0], [7.0, 8.0], [1.0, 1.0], [2.0, 2.0])
+    rows = figures.policy_rows(
+        500,
+        costs([5.0, 5.0], [6.0, 6.0]),
+        costs([7.0, 8.0], [7.5, 7.5]),
+        costs([1.0, 1.0], [1.0, 1.0]),
+        costs([2.0, 2.0], [1.5, 1.5]),
+    )
     assert rows == [
-        ("Policy pack adds", "2.50 (2.00 to 3.00) s", ""),
+        ("The policy pack adds", "2.50 (2.00 to 3.00) s", ""),
         ("  of that, to start and end it", "1.00 (1.00 to 1.00) s", ""),
         ("  and for each resource", "3.00 (2.00 to 4.00) ms", "at most 3 ms: met"),
+        ("  and for each resource, CPU", "2.00 (2.00 to 2.00) ms", ""),
     ]
 
 
@@ -325,11 +338,11 @@ def test_processes_are_told_apart_by_what_they_are_for():
             process(3, 1, "python plugin.py local.provider.aws", 2.0),
             process(4, 1, "python plugin.py local.provider.random", 0.25),
             process(5, 1, "python plugin.py local.language_plugin", 0.5),
-            process(6, 5, "python -u -m pulumi.policy 127.0.0.1:1 policies", 1.0),
+            process(6, 5, "python -u -m pulumi.policy 127.0.0.1:1 policies", 1.5),
         ]
     )
     assert rows == [
-        ("CPU of the program", "4.00 s", ""),
+        ("CPU of the program", "4.50 s", ""),
         ("CPU of the aws provider (ours, Python)", "2.00 s", ""),
         ("CPU of the policy pack", "1.50 s", ""),
         ("CPU of the engine", "1.00 s", ""),
@@ -357,8 +370,8 @@ def test_a_profile_is_shared_out_by_phase():
         ("declaring resources", "10%"),
         ("serialising and registering them", "30%"),
         ("waiting for engine and providers", "10%"),
-        ("(of all that: the SDK asking each output again whether it is there)", "20%"),
-        ("(of all that: the SDK's debug messages to the engine)", "10%"),
+        ("(in all that: the SDK polling its outputs)", "20%"),
+        ("(in all that: the SDK's debug messages)", "10%"),
     ]
 
 

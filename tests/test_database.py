@@ -2,9 +2,10 @@
 
 import dataclasses
 
+import pulumi
 import pytest
 
-from components.database import STATIC_PARAMETERS, Database, DatabaseArgs, Replica
+from components.database import STATIC_PARAMETERS, Database, DatabaseArgs, MasterPassword, Replica
 from tests.recorder import record
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -13,6 +14,7 @@ SUBNETS = "aws:rds/subnetGroup:SubnetGroup"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 EVENTS = "aws:rds/eventSubscription:EventSubscription"
 REPLICA = Replica(identifier="rentfix-replica-1", instance_class="db.r6g.xlarge")
+MASTER_SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:master-AbCdEf"
 
 GOOD = DatabaseArgs(
     identifier="rentfix-primary",
@@ -41,6 +43,7 @@ GOOD = DatabaseArgs(
     log_key_arn="arn:aws:kms:us-east-1:111122223333:key/logs",
     log_retention_days=30,
     protect=True,
+    master_password=MasterPassword(value=pulumi.Output.secret("given"), secret_arn=MASTER_SECRET_ARN),
     tags={"owner": "platform"},
 )
 
@@ -76,8 +79,7 @@ def test_the_primary_exactly():
         "kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/data",
         "dbName": "rentfix",
         "username": "postgres",
-        "manageMasterUserPassword": True,
-        "masterUserSecretKmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/secrets",
+        "password": "given",
         "iamDatabaseAuthenticationEnabled": True,
         "port": 5432,
         "multiAz": True,
@@ -102,8 +104,20 @@ def test_the_primary_exactly():
         "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
         "tags": {"owner": "platform", "Name": "rentfix-primary"},
     }
+    assert declared.one(INSTANCE, "database").secrets == {"password"}
     assert declared.one(SUBNETS)["subnetIds"] == ["subnet-a", "subnet-b"]
     assert declared.orphans() == []
+
+
+def test_without_replicas_rds_may_keep_the_master_password():
+    declared = declare(replicas=[], master_password=None)
+    primary = declared.one(INSTANCE)
+    assert primary["manageMasterUserPassword"] is True
+    assert primary["masterUserSecretKmsKeyId"] == "arn:aws:kms:us-east-1:111122223333:key/secrets"
+    assert "password" not in primary
+    assert declared.outputs("database")["master_secret_arn"].startswith(
+        "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!db-"
+    )
 
 
 def test_a_replica_is_told_nothing_that_comes_from_its_source():
@@ -115,7 +129,16 @@ def test_a_replica_is_told_nothing_that_comes_from_its_source():
     assert replica["replicateSourceDb"] == "rentfix-primary"
     assert replica["instanceClass"] == "db.r6g.xlarge"
     assert replica.depends_on(primary)
-    from_the_source = {"engine", "engineVersion", "username", "dbName", "dbSubnetGroupName", "kmsKeyId"}
+    from_the_source = {
+        "engine",
+        "engineVersion",
+        "username",
+        "password",
+        "manageMasterUserPassword",
+        "dbName",
+        "dbSubnetGroupName",
+        "kmsKeyId",
+    }
     assert from_the_source.isdisjoint(replica.inputs)
     assert replica["parameterGroupName"] == primary["parameterGroupName"]
     assert replica["backupRetentionPeriod"] == 0
@@ -217,9 +240,7 @@ def test_outputs():
     assert outputs["replica_addresses"][0].startswith("rentfix-replica-1.")
     assert (outputs["port"], outputs["name"], outputs["identifier"]) == (5432, "rentfix", "rentfix-primary")
     assert outputs["arn"] == "arn:aws:rds:us-east-1:111122223333:db:rentfix-primary"
-    assert outputs["master_secret_arn"].startswith(
-        "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!db-"
-    )
+    assert outputs["master_secret_arn"] == MASTER_SECRET_ARN
 
 
 def test_another_replica_leaves_the_others_alone():
@@ -291,6 +312,10 @@ def test_without_a_number_of_connections_there_is_no_watch_on_it(parameters):
         ),
         ({"backup_retention_days": 36}, "backup_retention_days must be 0 to 35, got 36"),
         ({"backup_retention_days": 0}, "read replicas need backups of their source"),
+        (
+            {"master_password": None},
+            "read replicas need master_password: RDS makes none of an instance whose",
+        ),
         ({"parameters": {"rds.force_ssl": "0"}}, "parameter rds.force_ssl is set by the component to 1"),
     ],
 )
@@ -301,7 +326,7 @@ def test_refusals(changes, sentence):
 
 def test_limits_themselves_are_fine():
     args(identifier="a" * 63, max_allocated_storage_gib=110, backup_retention_days=35)
-    args(replicas=[], backup_retention_days=0, allocated_storage_gib=20)
+    args(replicas=[], master_password=None, backup_retention_days=0, allocated_storage_gib=20)
 
 
 def test_every_problem_at_once():

@@ -239,6 +239,16 @@ def test_the_state_is_mended_only_where_it_is_wrong(
     assert engine_calls == calls
 
 
+def test_a_run_that_was_killed_before_it_saved_anything_is_noticed(tmp_path, monkeypatch, engine_calls):
+    here = workspace(tmp_path)
+    here.folder.mkdir()
+    here.unfinished_note.touch()
+    monkeypatch.setattr(stack, "deployment", lambda *_: {"resources": [{}]})
+    monkeypatch.setattr(stack, "noted_boot", lambda *_: "boot")
+    commands.reconcile(here, "boot", Steps(io.StringIO()))
+    assert engine_calls == ["refresh"]
+
+
 def test_plain_commands_and_make_agree_on_the_emulator(tmp_path, monkeypatch):
     here = workspace(tmp_path)
     here.folder.mkdir()

@@ -105,6 +105,13 @@ def test_with_a_gateway_per_zone_each_zone_uses_its_own():
         assert gateway.depends_on(declared.one(SUBNET, f"network-public-{letter}"))
 
 
+def test_the_internet_gateway_stands_before_whatever_needs_it():
+    declared = declare()
+    gateway = declared.one("aws:ec2/internetGateway:InternetGateway")
+    waiting = {subnet.name for subnet in declared.all(SUBNET) if subnet.depends_on(gateway)}
+    assert waiting == {f"network-public-{letter}" for letter in "abc"}
+
+
 def test_s3_is_reached_without_a_nat_gateway():
     declared = declare(nat_gateways="none")
     endpoint = declared.one(ENDPOINT)

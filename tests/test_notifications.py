@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
 
 from components.notifications import Notifications, NotificationsArgs
@@ -71,6 +72,16 @@ def test_topics_are_given_by_region_and_severity():
     )
 
 
+def test_whoever_gets_a_topic_waits_for_its_policy():
+    def program():
+        topic_arn = Notifications("notify", args()).topic_arns["eu-west-1"]["warning"]
+        aws.rds.EventSubscription("events", sns_topic=topic_arn)
+
+    declared = record(program)
+    subscription = declared.one("aws:rds/eventSubscription:EventSubscription")
+    assert subscription.depends_on(declared.one(POLICY, "notify-warning-eu-west-1"))
+
+
 def test_everybody_is_subscribed_to_their_severity():
     declared = build(emails={"critical": ["a@x.com", "b@x.com"], "warning": []})
     assert declared.names(SUBSCRIPTION) == [
@@ -84,7 +95,7 @@ def test_everybody_is_subscribed_to_their_severity():
 def test_only_services_of_this_account_publish_and_only_over_tls():
     declared = build()
     topic_arn = declared.value["eu-west-1"]["critical"]
-    allow, deny = declared.one(POLICY, "notify-critical-eu-west-1").json("policy")["Statement"]
+    allow, look, deny = declared.one(POLICY, "notify-critical-eu-west-1").json("policy")["Statement"]
     assert allow["Principal"]["Service"] == [
         "cloudwatch.amazonaws.com",
         "events.rds.amazonaws.com",
@@ -94,6 +105,10 @@ def test_only_services_of_this_account_publish_and_only_over_tls():
     assert allow["Action"] == ["sns:Publish"]
     assert allow["Resource"] == [topic_arn]
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert look["Principal"] == {"Service": "aps.amazonaws.com"}
+    assert look["Action"] == ["sns:GetTopicAttributes"]
+    assert look["Resource"] == [topic_arn]
+    assert look["Condition"] == allow["Condition"]
     assert deny["Effect"] == "Deny"
     assert deny["Principal"] == "*"
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

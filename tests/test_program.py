@@ -11,6 +11,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from rules import Stack
 
 from tests.program import ROOT, STACKS, configuration, declared, run
+from wiring.recovery import dump_disk_gib
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
 SERVICE = "aws:ecs/service:Service"
@@ -216,6 +217,56 @@ def test_the_dump_is_uploaded_by_the_second_container():
     assert "pg_dump" in first["command"][-1]
     assert '"s3://$BUCKET/postgres/$(date -u +rentfix_%Y%m%d.sql.gz)"' in second["command"][-1]
     assert second["dependsOn"] == [{"containerName": "dump", "condition": "SUCCESS"}]
+
+
+def test_a_dump_that_does_not_arrive_is_noticed():
+    """However it fails: what counts is that the upload told so, after it and not before."""
+    recorded = declared("prod")
+    _, upload = recorded.one(TASK, "task-dump").json("containerDefinitions")
+    copied, _, told = upload["command"][-1].partition("; ")
+    assert copied.startswith("aws s3 cp ")
+    assert told == (
+        "aws cloudwatch put-metric-data --region us-east-1 --namespace rentalfix/prod/backups "
+        "--metric-name DumpCompleted --value 1 --unit Count"
+    )
+    assert upload["entryPoint"] == ["sh", "-ec"], "-e: a failed upload ends it there"
+    rights = recorded.one("aws:iam/rolePolicy:RolePolicy", "task-dump-task").json("policy")["Statement"]
+    (telling,) = [each for each in rights if each["Action"] == ["cloudwatch:PutMetricData"]]
+    assert telling["Condition"] == {"StringEquals": {"cloudwatch:namespace": "rentalfix/prod/backups"}}
+    alarm = recorded.one("aws:cloudwatch/metricAlarm:MetricAlarm", "alarms-dump-overdue")
+    assert (alarm["namespace"], alarm["metricName"]) == ("rentalfix/prod/backups", "DumpCompleted")
+    assert (alarm["period"] * alarm["evaluationPeriods"], alarm["treatMissingData"]) == (
+        26 * 3600,
+        "breaching",
+    )
+    assert alarm["alarmDescription"].endswith("/backups.md")
+
+
+@pytest.mark.parametrize(
+    ("database_gib", "disk_gib"), [(22, 21), (84, 21), (100, 25), (500, 125), (4000, 200)]
+)
+def test_a_dump_has_room_for_a_quarter_of_the_database(database_gib, disk_gib):
+    assert dump_disk_gib(database_gib) == disk_gib
+
+
+def test_the_dumps_disk_grows_with_the_database():
+    assert declared("prod").one(TASK, "task-dump")["ephemeralStorage"] == {"sizeInGib": 125}
+
+
+def test_a_database_with_replicas_has_a_master_password_of_ours():
+    """RDS makes no replica of an instance whose password it manages; without replicas it may."""
+    secret = "aws:secretsmanager/secret:Secret"
+    ours, theirs = declared("prod"), declared("staging")
+    primary = ours.one(INSTANCE, "database")
+    assert "manageMasterUserPassword" not in primary
+    assert "password" in primary.secrets
+    assert ours.one(secret, "database-master")["namePrefix"] == "rentalfix/prod/database/postgres-"
+    (migrate,) = ours.one(TASK, "task-migrate").json("containerDefinitions")
+    password = {each["name"]: each["valueFrom"] for each in migrate["secrets"]}["DB_PASSWORD"]
+    assert password == f"{ours.value['database']['masterSecretArn']}:password::"
+    assert ":secret:database-master-" in password
+    assert theirs.one(INSTANCE, "database")["manageMasterUserPassword"] is True
+    assert "database-master" not in theirs.names(secret)
 
 
 def test_the_database_waits_for_nothing_slow():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from local.provider import engine as engine_module
+from local.provider import work as work_module
 from local.provider.cloud import Refusal, is_loopback
 from local.provider.engine import Engine
 from local.provider.table import RESOURCES
@@ -316,6 +316,14 @@ def test_a_secret_stays_one_through_create_and_read(bench):
         assert reveal(properties["secretString"]) == "a-very-secret-text"
 
 
+def test_an_output_that_was_secret_stays_one(bench):
+    """As with `additional_secret_outputs`, which the engine marks in the state."""
+    made = bench.make(KEY, "one", {"description": "x"})
+    state = {**made.state, "arn": Secret(made.state["arn"])}
+    found = bench.engine.read(made.urn, made.id, made.inputs, state)
+    assert found.state["arn"] == state["arn"]
+
+
 def test_a_secret_changed_behind_its_back_is_drift_and_still_secret(bench):
     inputs = {"name": f"/{bench.stack}/token", "type": "SecureString", "value": Secret("before-it")}
     made = bench.make("aws:ssm/parameter:Parameter", "one", inputs)
@@ -377,6 +385,14 @@ def test_a_record_of_somebody_elses_is_not_taken(bench):
     bench.make(COMPOSITE, "one", alarm(bench.stack))
     with pytest.raises(Refusal, match=r"already has a aws:cloudwatch/compositeAlarm.* called .*-both"):
         bench.make(COMPOSITE, "two", alarm(bench.stack))
+
+
+def test_a_name_of_somebody_elses_is_not_taken(bench):
+    bench.make(GROUP, "one", {"name": f"/{bench.stack}/taken"})
+    with pytest.raises(
+        Refusal, match=r"ResourceAlreadyExists.* in the emulator but not in this stack: `make down`"
+    ):
+        bench.make(GROUP, "two", {"name": f"/{bench.stack}/taken"})
 
 
 # A run that was interrupted after the emulator's answer and before the state was written.
@@ -470,7 +486,7 @@ def test_an_update_that_changes_only_what_is_the_providers_own_calls_nothing(ben
 
 
 def test_what_is_still_needed_is_waited_for_and_then_refused(bench, monkeypatch):
-    monkeypatch.setattr(engine_module, "_WAITS_S", (0.01, 0.01))
+    monkeypatch.setattr(work_module, "_WAITS_S", (0.01, 0.01))
     subnet = bench.example("aws:ec2/subnet:Subnet", "one")
     vpc = next(made for made in bench.made if made.token == VPC)
     with pytest.raises(Refusal, match="DependencyViolation"):

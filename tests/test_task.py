@@ -154,6 +154,19 @@ def test_the_processor_can_be_chosen():
     assert platform["cpuArchitecture"] == "ARM64"
 
 
+def test_the_disk_is_as_large_as_said():
+    assert "ephemeralStorage" not in build().one(DEFINITION)
+    assert build(ephemeral_storage_gib=21).one(DEFINITION)["ephemeralStorage"] == {"sizeInGib": 21}
+    assert build(ephemeral_storage_gib=200).one(DEFINITION)["ephemeralStorage"] == {"sizeInGib": 200}
+
+
+@pytest.mark.parametrize("disk_gib", [20, 201])
+def test_a_disk_that_fargate_does_not_have_is_refused(disk_gib):
+    sentence = f"ephemeral_storage_gib must be 21 to 200, or be left out for Fargate's own 20, got {disk_gib}"
+    with pytest.raises(ValueError, match=sentence):
+        build(ephemeral_storage_gib=disk_gib)
+
+
 def test_names_and_outputs():
     declared = build()
     assert declared.names() == [

@@ -1,16 +1,17 @@
 """How the data comes back: AWS Backup with restore tests, a daily dump, and the upkeep that runs by the clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from components import _iam
 from components._containers import Container
+from components._watch import Metric, Watch
 from components.backups import Backups, BackupsArgs, RestoreTest
 from components.bucket import Bucket, BucketArgs
 from components.schedule import Reminder, ReminderArgs, ScheduledTask, ScheduledTaskArgs
-from components.task import Task, TaskArgs
+from components.task import MAX_EPHEMERAL_STORAGE_GIB, MIN_EPHEMERAL_STORAGE_GIB, Task, TaskArgs
 from settings.model import Settings
 from settings.reach import DATABASE, OPERATIONS
 from wiring.foundation import Foundation
@@ -22,17 +23,23 @@ DUMP, VACUUM, AUDIT = "dump", "vacuum", "audit"
 # The data folder of the official image: a volume in its Dockerfile, writable for everybody.
 DUMP_FOLDER = "/var/lib/postgresql/data"
 DUMP_CPU, DUMP_MEMORY_MIB = 1024, 2048
+DUMP_METRIC = "DumpCompleted"
+DUMP_OVERDUE_AFTER_HOURS = 26  # a day, and two hours to dump and to upload
 UPLOADER_USER = "1000"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """`tasks` and `schedules` by name: the dump, and the vacuum where the system asks for one."""
+    """`tasks` and `schedules` by name: the dump, and the vacuum where the system asks for one.
+
+    `watches` are this layer's own, beside those of its components.
+    """
 
     backups: Backups
     bucket: Bucket
     tasks: Mapping[str, Task]
     schedules: Mapping[str, ScheduledTask]
+    watches: Sequence[Watch]
 
 
 def build(settings: Settings, base: Foundation, data: Stores, work: Workloads) -> Recovery:
@@ -61,7 +68,13 @@ def build(settings: Settings, base: Foundation, data: Stores, work: Workloads) -
         schedules[VACUUM] = _scheduled(settings, base, work, VACUUM, tasks[VACUUM], vacuum.schedule, "UTC")
     if settings.backups.audit_reminder is not None:
         _audit_reminder(settings, base, settings.backups.audit_reminder)
-    return Recovery(backups=_backups(settings, base, data), bucket=bucket, tasks=tasks, schedules=schedules)
+    return Recovery(
+        backups=_backups(settings, base, data),
+        bucket=bucket,
+        tasks=tasks,
+        schedules=schedules,
+        watches=[_dump_overdue(base)],
+    )
 
 
 def _backups(settings: Settings, base: Foundation, data: Stores) -> Backups:
@@ -123,12 +136,15 @@ def _dump_task(settings: Settings, base: Foundation, data: Stores, bucket: Bucke
                 entry_point=["sh", "-ec"],
                 command=[
                     f"aws s3 cp --no-progress {DUMP_FOLDER}/dump.sql.gz "
-                    f'"s3://$BUCKET/{dump.prefix}$(date -u +{dump.file_name})"'
+                    f'"s3://$BUCKET/{dump.prefix}$(date -u +{dump.file_name})"; '
+                    f"aws cloudwatch put-metric-data --region {settings.region} "
+                    f"--namespace {_dump_namespace(base)} --metric-name {DUMP_METRIC} --value 1 --unit Count"
                 ],
                 environment={"BUCKET": bucket.name},
             ),
             cpu=DUMP_CPU,
             memory_mib=DUMP_MEMORY_MIB,
+            ephemeral_storage_gib=dump_disk_gib(settings.database.max_allocated_storage_gib),
             account_id=settings.account,
             region=settings.region,
             log_group_name=f"/{base.path}/task-{DUMP}",
@@ -145,9 +161,45 @@ def _dump_task(settings: Settings, base: Foundation, data: Stores, bucket: Bucke
                     conditions={"StringEquals": {"kms:ViaService": f"s3.{settings.region}.amazonaws.com"}},
                     sid="EncryptDump",
                 ),
+                _iam.statement(
+                    "cloudwatch:PutMetricData",
+                    "*",
+                    conditions={"StringEquals": {"cloudwatch:namespace": _dump_namespace(base)}},
+                    sid="TellThatItIsDone",
+                ),
             ],
             tags=base.tags,
         ),
+    )
+
+
+def dump_disk_gib(database_gib: int) -> int:
+    """Room for a compressed dump of a database of that size: a quarter of it, within Fargate's limits.
+
+    Indexes are not dumped, and what is dumped comes to a fraction once it is compressed.
+    """
+    return min(max(MIN_EPHEMERAL_STORAGE_GIB, database_gib // 4), MAX_EPHEMERAL_STORAGE_GIB)
+
+
+def _dump_namespace(base: Foundation) -> str:
+    return f"{base.path}/backups"
+
+
+def _dump_overdue(base: Foundation) -> Watch:
+    """The scheduler only knows whether the task could start; this sees every way in which no dump arrives."""
+    return Watch(
+        name=f"{DUMP}-overdue",
+        description=f"No dump reached its bucket in {DUMP_OVERDUE_AFTER_HOURS} hours; also until a new stack's "
+        "first dump",
+        severity="critical",
+        threshold=1,
+        comparison="LessThanThreshold",
+        metrics=[
+            Metric(id="dumps", namespace=_dump_namespace(base), metric_name=DUMP_METRIC, stat="Sum"),
+        ],
+        period_s=3600,
+        evaluation_periods=DUMP_OVERDUE_AFTER_HOURS,
+        treat_missing_data="breaching",
     )
 
 

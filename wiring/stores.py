@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.cache import AUTH_TOKEN_SPECIAL, Cache, CacheArgs
-from components.database import Database, DatabaseArgs, Replica
+from components.database import Database, DatabaseArgs, MasterPassword, Replica
 from components.secret import Generate, Secret, SecretArgs
 from settings.model import Settings
 from settings.reach import DATABASE, cache_group
@@ -96,10 +96,23 @@ def _database(settings: Settings, base: Foundation) -> Database:
             log_key_arn=base.keys.arns["logs"],
             log_retention_days=settings.observability.log_retention_days,
             protect=settings.protect,
+            master_password=_master_password(settings, base) if wanted.replicas else None,
             event_topic_arn=base.notifications.topic_arns[settings.region]["warning"],
             tags=base.tags,
         ),
     )
+
+
+def _master_password(settings: Settings, base: Foundation) -> MasterPassword:
+    secret = _secret(
+        base,
+        "database-master",
+        f"database/{settings.database.username}",
+        "Login of the database's master user",
+        generate=Generate(length=ROLE_PASSWORD_LENGTH),
+        username=settings.database.username,
+    )
+    return MasterPassword(value=_generated(secret), secret_arn=secret.arn)
 
 
 def _cache(settings: Settings, base: Foundation, name: str, token: Secret) -> Cache:

@@ -66,6 +66,7 @@ def build(
         ],
         "Recovery": [
             *safety.backups.watches,
+            *safety.watches,
             *(watch for schedule in safety.schedules.values() for watch in schedule.watches),
         ],
     }

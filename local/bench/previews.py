@@ -2,6 +2,7 @@
 
 import compileall
 import json
+import resource
 import shutil
 import subprocess
 import time
@@ -14,6 +15,7 @@ import yaml
 
 from local import commands, engine, stack
 from local.bench import flat
+from local.bench.figures import Cost
 from local.process import closing_words
 from local.steps import Failure
 from local.workspace import DEFAULT_PORT, Workspace
@@ -74,10 +76,10 @@ class Preview:
             raise Refused(self.workspace.root, _said(answer.stdout, answer.stderr))
         return answer.stdout
 
-    def seconds(self) -> float:
-        began = time.perf_counter()
+    def cost(self) -> Cost:
+        before, began = _cpu_s(), time.perf_counter()
         self.run()
-        return time.perf_counter() - began
+        return Cost(seconds=time.perf_counter() - began, cpu_s=_cpu_s() - before)
 
     def resources(self) -> list[flat.State]:
         return flat.declared(json.loads(self.run("--json"))["steps"])
@@ -164,6 +166,12 @@ def _provider_keys(config: Content) -> dict[str, Any]:
 
 def _write_yaml(path: Path, content: Content) -> None:
     path.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
+
+
+def _cpu_s() -> float:
+    """CPU time of all processes that this one, or one of them, has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _said(output: str, errors: str) -> str:

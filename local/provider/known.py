@@ -49,7 +49,7 @@ def problems_of(token: str, inputs: Properties) -> list[Problem]:
     entry = _known()["types"].get(token)
     if entry is None:
         return [Problem("", unknown_type(token, _known()["types"]))]
-    problems = list(_unknown_inputs(token, entry["inputs"], inputs, ""))
+    problems = sorted(_unknown_inputs(token, entry["inputs"], inputs, ""), key=lambda problem: problem.path)
     unknown = {problem.path for problem in problems}
     for name in sorted(inputs.keys() & set(entry["not_applied"]) - unknown):
         if inputs[name] not in (None, [], {}):
@@ -203,4 +203,8 @@ def due() -> list[str]:
 if __name__ == "__main__":
     from local.provider.table import RESOURCES
 
-    FILE.write_text(as_text(_from_sdk(RESOURCES)))
+    content = _from_sdk(RESOURCES)
+    FILE.write_text(as_text(content))
+    for token, entry in content["types"].items():
+        if entry["not_applied"]:
+            print(f"{token} does not apply {', '.join(entry['not_applied'])}")

@@ -17,9 +17,9 @@ from pulumi.runtime.proto import provider_pb2
 
 from local.provider.cloud import Refusal
 from local.provider.differences import differences
-from local.provider.engine import urn_type
 from local.provider.known import near
 from local.provider.server import EMPTY, Servicer, configured, created, diff_response, sentences, serve
+from local.provider.urns import urn_type
 from local.provider.values import UNKNOWN, Properties, Secret, decode, encode, reveal
 
 SPECIAL = "!@#$%&*()-_=+[]{}<>:?"  # the real provider's, when `overrideSpecial` does not say

@@ -59,8 +59,6 @@ _TESTING_SELECTION = """{
     ValidationWindowHours: inputs.validationWindowHours
 }"""
 _VAULT_ARN = "arn('backup', join(':', ['backup-vault', inputs.backupVaultName || inputs.name]))"
-# A vault's copy in another region has the same name, and records are told apart by their id alone.
-_REGION_AND_VAULT = "join('/', [region(), inputs.backupVaultName])"
 _DENY_DELETE = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",'
     '"Action":"backup:DeleteRecoveryPoint","Resource":"*"}]}'
@@ -96,7 +94,7 @@ TYPES = [
         service="backup",
         recorded=True,
         create=send("put_backup_vault_access_policy", Policy="to_string(inputs.policy)"),
-        id=_REGION_AND_VAULT,
+        id="inputs.backupVaultName",
         replace=["backupVaultName"],
         outputs={"backupVaultArn": _VAULT_ARN},
         example={"backupVaultName": "{aws:backup/vault:Vault}", "policy": _DENY_DELETE},
@@ -124,7 +122,7 @@ TYPES = [
         service="backup",
         recorded=True,
         create=send("put_backup_vault_notifications"),
-        id=_REGION_AND_VAULT,
+        id="inputs.backupVaultName",
         replace=["backupVaultName", "backupVaultEvents", "snsTopicArn"],
         delete_first=True,
         outputs={"backupVaultArn": _VAULT_ARN},

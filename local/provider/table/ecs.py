@@ -150,6 +150,7 @@ TYPES = [
             "revision": "read.revision",
         },
         tags_kept=True,
+        gone=["Unable to describe task definition"],
         example={
             "family": "example",
             "networkMode": "awsvpc",

@@ -1,0 +1,6 @@
+"""What the products' own documents ask for, row by row, and how each row is met."""
+
+import pytest
+
+# Checks live beside their rows, in modules whose assertions pytest would not explain otherwise.
+pytest.register_assert_rewrite("tests.requirements.production", "tests.requirements.rentalfix")

@@ -1,0 +1,163 @@
+"""Ways to look at the recorded production stack; each fails as an assertion where there is nothing to look at."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from tests.recorder import Declared, Recording
+
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+BUCKET = "aws:s3/bucket:Bucket"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+INSTANCE = "aws:rds/instance:Instance"
+LISTENER = "aws:lb/listener:Listener"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+RECORD = "aws:route53/record:Record"
+REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
+REPOSITORY = "aws:ecr/repository:Repository"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+SCHEDULE = "aws:scheduler/schedule:Schedule"
+SERVICE = "aws:ecs/service:Service"
+TARGET = "aws:appautoscaling/target:Target"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+SERVICES = ("core-matching", "worker-ai")
+
+
+def database(stack: Recording) -> Declared:
+    return stack.one(INSTANCE, "database")
+
+
+def cache(stack: Recording, name: str = "cache") -> Declared:
+    return stack.one(REPLICATION_GROUP, f"cache-{name}")
+
+
+def database_parameters(stack: Recording) -> dict[str, tuple[str, str]]:
+    """Value and apply method by name."""
+    group = stack.one("aws:rds/parameterGroup:ParameterGroup")
+    return {each["name"]: (each["value"], each["applyMethod"]) for each in group["parameters"]}
+
+
+def cache_parameters(stack: Recording, name: str = "cache") -> dict[str, str]:
+    kind = "aws:elasticache/parameterGroup:ParameterGroup"
+    groups = [group for group in stack.all(kind) if group.name.startswith(f"cache-{name}-")]
+    assert len(groups) == 1, f"{len(groups)} parameter groups of the cache {name}"
+    return {each["name"]: each["value"] for each in groups[0]["parameters"]}
+
+
+def container(stack: Recording, task: str) -> Mapping[str, Any]:
+    """The container that does the work: the last one, after those that prepare it."""
+    return stack.one(TASK, task).json("containerDefinitions")[-1]
+
+
+def environment(stack: Recording, task: str) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container(stack, task)["environment"]}
+
+
+def secrets(stack: Recording, task: str) -> dict[str, str]:
+    """Where each secret variable is read from."""
+    return {each["name"]: each["valueFrom"] for each in container(stack, task)["secrets"]}
+
+
+def bootstrap_sql(stack: Recording) -> list[str]:
+    return environment(stack, "task-bootstrap")["BOOTSTRAP_SQL"].splitlines()
+
+
+def output(stack: Recording, *path: str) -> Any:
+    value = stack.value or {}
+    for key in path:
+        assert key in value, f"the stack has no output {'.'.join(path)}"
+        value = value[key]
+    return value
+
+
+def referred(stack: Recording, resource: Declared, prop: str) -> list[str]:
+    """Logical names of the resources that a property comes from."""
+    urns = resource.property_dependencies.get(prop, frozenset())
+    return sorted(other.name for other in stack if other.urn in urns)
+
+
+def openings(stack: Recording) -> set[tuple[str, str, int]]:
+    """Who may connect to whom, and to which port; `internet` is everybody."""
+    rules = stack.all(INGRESS)
+    assert rules, "no ingress rule is declared"
+    found = set()
+    for rule in rules:
+        assert rule["fromPort"] == rule["toPort"]
+        sources = referred(stack, rule, "referencedSecurityGroupId") or ["internet"]
+        (target,) = referred(stack, rule, "securityGroupId")
+        found |= {
+            (source.removeprefix("firewall-"), target.removeprefix("firewall-"), rule["toPort"])
+            for source in sources
+        }
+    return found
+
+
+def waits_for(stack: Recording, resource: Declared) -> set[tuple[str, str]]:
+    """Type and name of everything that has to be there before the resource."""
+    by_urn = {other.urn: other for other in stack}
+    waiting, seen = [resource], set()
+    while waiting:
+        for urn in waiting.pop().dependencies & by_urn.keys():
+            if urn not in seen:
+                seen.add(urn)
+                waiting.append(by_urn[urn])
+    return {(by_urn[urn].type, by_urn[urn].name) for urn in seen}
+
+
+def alarm(stack: Recording, name: str) -> Declared:
+    """An alarm that reaches somebody."""
+    found = stack.one(ALARM, f"alarms-{name}")
+    assert len(found["alarmActions"]) == 1
+    return found
+
+
+def condition(alarm: Declared) -> tuple[str, float, int]:
+    """How it compares, with what, and how many periods long."""
+    return alarm["comparisonOperator"], alarm["threshold"], alarm["evaluationPeriods"]
+
+
+def metric(alarm: Declared) -> tuple[str, str, int]:
+    """The metric, the statistic and the period in seconds."""
+    return alarm["metricName"], alarm.get("statistic") or alarm["extendedStatistic"], alarm["period"]
+
+
+def graph(stack: Recording, title: str) -> list[Any]:
+    """The metrics and expressions of the dashboard's widget of that title."""
+    body = stack.one("aws:cloudwatch/dashboard:Dashboard").json("dashboardBody")
+    found = [each["properties"] for each in body["widgets"] if each["properties"].get("title") == title]
+    assert len(found) == 1, f"{len(found)} widgets are called {title}"
+    return found[0]["metrics"]
+
+
+def alert_rules(stack: Recording) -> dict[str, Mapping[str, Any]]:
+    """The rules of Prometheus' only group, by alert."""
+    namespace = stack.one("aws:amp/ruleGroupNamespace:RuleGroupNamespace")
+    (group,) = yaml.safe_load(namespace["data"])["groups"]
+    assert group["name"] == namespace["name"] == "core-matching"
+    return {rule["alert"]: rule for rule in group["rules"]}
+
+
+def collector(stack: Recording) -> Mapping[str, Any]:
+    """The configuration of the task that scrapes."""
+    return yaml.safe_load(environment(stack, "collector")["AOT_CONFIG_CONTENT"])
+
+
+def statements(stack: Recording, role_policy: str) -> dict[str, Mapping[str, Any]]:
+    """A role's own policy, by the statements' ids."""
+    policy = json.loads(stack.one(ROLE_POLICY, role_policy)["policy"])
+    return {each["Sid"]: each for each in policy["Statement"]}
+
+
+def operator_has_psql(stack: Recording) -> None:
+    """A task with psql and the master's login, allowed to reach the database, that an operator can find and run."""
+    surroundings = environment(stack, "task-bootstrap")
+    assert surroundings["PGHOST"] == output(stack, "database", "address")
+    assert (surroundings["PGDATABASE"], surroundings["PGUSER"]) == ("rentfix", "postgres")
+    master = output(stack, "database", "masterSecretArn")
+    assert secrets(stack, "task-bootstrap")["PGPASSWORD"] == f"{master}:password::"
+    assert "/postgres:" in container(stack, "task-bootstrap")["image"]
+    assert ("operations", "database", 5432) in openings(stack)
+    assert output(stack, "tasks", "bootstrap", "taskDefinition")
+    assert output(stack, "runTask", "securityGroup")

@@ -1,0 +1,117 @@
+"""A row of a product's document, the chapters that hold the rows, and what a table may not look like."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+from tests.recorder import Recording
+
+Check = Callable[[Recording], None]
+Kind = Literal["declared", "policy", "operator", "application", "not met"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """`missing` says what is not done: the reason of a row that is not met, the rest of one that is met in part.
+
+    `lines` are those of the product's document; `components` are modules of components/; `settings` are keys of the
+    system file or the stack file. `check` asserts the row, or what stands in for it, on the recorded production.
+    """
+
+    id: str
+    lines: str
+    asked: str
+    kind: Kind
+    note: str = ""
+    missing: str = ""
+    components: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    policies: Sequence[str] = ()
+    check: Check | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    title: str
+    rows: list[Row] = field(default_factory=list)
+
+    def row(
+        self,
+        id: str,
+        lines: str,
+        asked: str,
+        kind: Kind,
+        *,
+        note: str = "",
+        missing: str = "",
+        components: Sequence[str] = (),
+        settings: Sequence[str] = (),
+        policies: Sequence[str] = (),
+    ) -> Callable[[Check], Check]:
+        """Add a row whose check is the function below."""
+
+        def add(check: Check) -> Check:
+            self.rows.append(
+                Row(
+                    id=id,
+                    lines=lines,
+                    asked=asked,
+                    kind=kind,
+                    note=note,
+                    missing=missing,
+                    components=components,
+                    settings=settings,
+                    policies=policies,
+                    check=check,
+                )
+            )
+            return check
+
+        return add
+
+
+def problems(rows: Sequence[Row], prefix: str, count: int, rule_ids: Collection[str]) -> Iterator[str]:
+    """What is wrong with a table that must have the rows R1 to R116 (`prefix` R, `count` 116), in this order."""
+    ids = [row.id for row in rows]
+    wanted = [f"{prefix}{number}" for number in range(1, count + 1)]
+    for id, times in Counter(ids).items():
+        if times > 1:
+            yield f"{id} has {times} entries"
+        if id not in wanted:
+            yield f"{id} is no row of the document: they are {wanted[0]} to {wanted[-1]}"
+    for id in wanted:
+        if id not in ids:
+            yield f"{id} has no entry"
+    position = {id: number for number, id in enumerate(wanted)}
+    for before, after in pairwise(id for id in ids if id in position):
+        if position[after] < position[before]:
+            yield f"{after} stands after {before}"
+    for row in rows:
+        yield from _of_row(row, rule_ids)
+
+
+def _of_row(row: Row, rule_ids: Collection[str]) -> Iterator[str]:
+    if row.kind == "policy" and not row.policies:
+        yield f"{row.id} is met by policy, and names none"
+    if row.kind not in ("policy", "not met") and row.check is None:
+        yield f"{row.id} is said to be met ({row.kind}), and nothing asserts it"
+    if row.kind in ("operator", "application") and not row.note:
+        yield f"{row.id} leaves work to the {row.kind}, and does not say what"
+    if row.kind == "not met" and not row.missing:
+        yield f"{row.id} is not met, and does not say why"
+    for policy in row.policies:
+        if policy not in rule_ids:
+            yield f"{row.id} names the policy {policy}, which the pack does not have"
+
+
+def has_key(tree: Mapping[str, Any], path: str) -> bool:
+    """Whether a settings file has the key `database.parameters.work_mem`."""
+    block: Any = tree
+    for part in path.split("."):
+        if not isinstance(block, Mapping) or part not in block:
+            return False
+        block = block[part]
+    return True

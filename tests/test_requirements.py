@@ -1,0 +1,131 @@
+"""What the products' documents ask for: no row without an entry, no entry that does not hold, a current page."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from catalogue import RULES
+
+from tests.program import declared
+from tests.recorder import Recording
+from tests.requirements import __main__ as command
+from tests.requirements import document, rentalfix
+from tests.requirements.table import Chapter, Row, has_key, problems
+from tests.settings_examples import CONFIG, PRODUCT, ROOT
+
+RULE_IDS = {rule.id for rule in RULES}
+CHECKED = [pytest.param(row.check, id=row.id) for row in rentalfix.ROWS if row.check]
+NOTHING = Recording(resources=(), value={}, registered_outputs={})
+
+
+def test_every_row_of_the_guide_has_an_entry_and_every_policy_exists():
+    assert list(problems(rentalfix.ROWS, rentalfix.PREFIX, rentalfix.COUNT, RULE_IDS)) == []
+
+
+@pytest.mark.parametrize("check", CHECKED)
+def test_what_an_entry_says_holds_in_production(check):
+    check(declared("prod"))
+
+
+@pytest.mark.parametrize("check", CHECKED)
+def test_a_check_fails_where_nothing_is_declared(check):
+    with pytest.raises(AssertionError):
+        check(NOTHING)
+
+
+def test_a_policy_that_is_named_judges_something_in_production():
+    types = {resource.type for resource in declared("prod")}
+    idle = {rule.id for rule in RULES if types.isdisjoint(rule.types)}
+    assert not {policy for row in rentalfix.ROWS for policy in row.policies} & idle
+
+
+def test_components_and_settings_that_are_named_exist():
+    stack = {key.removeprefix("groundwork:"): value for key, value in CONFIG.items()}
+    named = [(row.id, name) for row in rentalfix.ROWS for name in row.components]
+    assert [each for each in named if not (ROOT / "components" / f"{each[1]}.py").is_file()] == []
+    keys = [(row.id, key) for row in rentalfix.ROWS for key in row.settings]
+    assert [each for each in keys if not (has_key(PRODUCT, each[1]) or has_key(stack, each[1]))] == []
+
+
+def test_a_key_is_found_only_where_it_stands():
+    tree = {"database": {"parameters": {"work_mem": 65536}}, "caches": ["cache"]}
+    assert has_key(tree, "database.parameters.work_mem")
+    assert not has_key(tree, "database.parameters.work_memory")
+    assert not has_key(tree, "caches.cache")
+    assert not has_key(tree, "database.parameters.work_mem.unit")
+
+
+def entry(id, kind="declared", **changes):
+    return replace(Row(id=id, kind=kind, lines="L1", asked="something", check=print), **changes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([entry("R1")], "R2 has no entry"),
+        ([entry("R1"), entry("R2"), entry("R2")], "R2 has 2 entries"),
+        ([entry("R1"), entry("R2"), entry("R9")], "R9 is no row of the document: they are R1 to R2"),
+        ([entry("R2"), entry("R1")], "R1 stands after R2"),
+        (
+            [entry("R1"), entry("R2", check=None)],
+            "R2 is said to be met (declared), and nothing asserts it",
+        ),
+        ([entry("R1"), entry("R2", "policy")], "R2 is met by policy, and names none"),
+        (
+            [entry("R1"), entry("R2", "policy", policies=["tls"])],
+            "R2 names the policy tls, which the pack does not have",
+        ),
+        ([entry("R1"), entry("R2", "operator")], "R2 leaves work to the operator, and does not say what"),
+        (
+            [entry("R1"), entry("R2", "application")],
+            "R2 leaves work to the application, and does not say what",
+        ),
+        ([entry("R1"), entry("R2", "not met", check=None)], "R2 is not met, and does not say why"),
+    ],
+)
+def test_a_table_with_a_fault_is_refused(rows, said):
+    assert list(problems(rows, "R", 2, {"rds-encrypted"})) == [said]
+
+
+def test_a_sound_table_is_accepted():
+    rows = [
+        entry("R1", "policy", policies=["rds-encrypted"], check=None),
+        entry("R2", "not met", missing="it cannot be set", check=None),
+        entry("R3", "operator", note="run it"),
+    ]
+    assert list(problems(rows, "R", 3, {"rds-encrypted"})) == []
+
+
+def test_a_chapter_keeps_the_check_beside_its_row():
+    chapter = Chapter(title="One")
+
+    @chapter.row("R1", "L1", "something", "operator", note="run it", settings=["protect"])
+    def check(stack):
+        raise AssertionError
+
+    (row,) = chapter.rows
+    assert (row.id, row.note, row.settings, row.check) == ("R1", "run it", ["protect"], check)
+
+
+def test_the_page_is_current():
+    assert document.PATH.read_text("utf-8") == document.text(), "run python -m tests.requirements"
+
+
+def test_the_page_has_every_row_with_as_many_cells_as_its_head():
+    lines = re.findall(r"^\| R\d+ .*$", document.text(), flags=re.MULTILINE)
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines] == [row.id for row in rentalfix.ROWS]
+    assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {7}
+
+
+def test_the_command_writes_and_then_finds_it_current(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(document, "PATH", tmp_path / "requirements.md")
+    monkeypatch.setattr("sys.argv", ["requirements", "--check"])
+    assert command.main() == 1
+    assert capsys.readouterr().out == "requirements.md is not current: run python -m tests.requirements\n"
+    assert not document.PATH.exists()
+    monkeypatch.setattr("sys.argv", ["requirements"])
+    assert command.main() == 0
+    assert capsys.readouterr().out == "wrote requirements.md\n"
+    monkeypatch.setattr("sys.argv", ["requirements", "--check"])
+    assert command.main() == 0
+    assert document.PATH.read_text("utf-8") == document.text()
