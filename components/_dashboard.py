@@ -60,22 +60,26 @@ class Section:
     widgets: Sequence[Widget]
 
 
-def watched(title: str, watches: Sequence[Watch]) -> Section:
-    """A graph of each watch, with its threshold: whatever can raise an alarm can be seen."""
-    return Section(
-        title=title,
-        widgets=[
-            Graph(
-                title=watch.name,
-                metrics=watch.metrics,
-                expressions={watch.name: watch.expression} if watch.expression is not None else {},
-                threshold=watch.threshold,
-                period_s=watch.period_s,
-                region=watch.region,
-            )
-            for watch in watches
-        ],
-    )
+def watched(title: str, watches: Sequence[Watch], *, at_most: int = 60) -> Section:
+    """A graph of each watch, with its threshold: whatever can raise an alarm can be seen.
+
+    A dashboard has room for 500 widgets; of more than `at_most` watches the first are drawn, the rest counted.
+    """
+    graphs: list[Widget] = [
+        Graph(
+            title=watch.name,
+            metrics=watch.metrics,
+            expressions={watch.name: watch.expression} if watch.expression is not None else {},
+            threshold=watch.threshold,
+            period_s=watch.period_s,
+            region=watch.region,
+        )
+        for watch in watches[:at_most]
+    ]
+    left_out = len(watches) - len(graphs)
+    if left_out:
+        graphs.append(Text(markdown=f"{left_out} more have an alarm each, and no graph here."))
+    return Section(title=title, widgets=graphs)
 
 
 def requests(load_balancer_arn_suffix: pulumi.Input[str]) -> Section:
@@ -118,7 +122,7 @@ def requests(load_balancer_arn_suffix: pulumi.Input[str]) -> Section:
 
 
 def body(sections: Sequence[Section], region: str) -> dict[str, Any]:
-    """The dashboard's document; it may hold Outputs, so turn it into JSON with `pulumi.Output.json_dumps`."""
+    """The dashboard's document; it may hold Outputs, so turn it into JSON with `_json.dumps`."""
     widgets: list[dict[str, Any]] = []
     y = 0
     for section in sections:

@@ -8,6 +8,8 @@ from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 
+from components import _json
+
 Strings = pulumi.Input[str] | Sequence[pulumi.Input[str]]
 Conditions = Mapping[str, Mapping[str, Strings]]
 Principals = Literal["*"] | Mapping[str, Strings]
@@ -59,7 +61,7 @@ def document(*statements: Statement) -> pulumi.Output[str]:
     """Return the policy document of these statements, as JSON."""
     if not statements:
         raise ValueError("a policy document needs at least one statement")
-    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    return _json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def assume_role(

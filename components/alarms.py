@@ -73,7 +73,7 @@ class Alarms(pulumi.ComponentResource):
 
         self.names = sorted(_physical_name(args, watch) for watch in args.watches)
         self.arns = {watch_name: alarm.arn for watch_name, alarm in alarms.items()}
-        self.critical_name = self._composite(name, args, critical) if critical else None
+        self.critical_name = self._critical(name, args, critical) if critical else None
         self.register_outputs({"names": self.names, "arns": self.arns, "critical_name": self.critical_name})
 
     def _alarm(self, name: str, args: AlarmsArgs, watch: Watch) -> aws.cloudwatch.MetricAlarm:
@@ -103,18 +103,32 @@ class Alarms(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _composite(
+    def _critical(
         self, name: str, args: AlarmsArgs, critical: Sequence[aws.cloudwatch.MetricAlarm]
     ) -> pulumi.Output[str]:
-        rule = pulumi.Output.all(*[alarm.name for alarm in critical]).apply(
-            lambda names: " OR ".join(f'ALARM("{each}")' for each in names)
-        )
+        """One composite over all of them; over composites where they are more than one takes."""
+        names = [alarm.name for alarm in critical]
+        if len(names) > MAX_IN_COMPOSITE:
+            parts = [
+                names[start : start + MAX_IN_COMPOSITE] for start in range(0, len(names), MAX_IN_COMPOSITE)
+            ]
+            names = [
+                self._composite(name, args, f"critical-{number}", part)
+                for number, part in enumerate(parts, 1)
+            ]
+        return self._composite(name, args, "critical", names)
+
+    def _composite(
+        self, name: str, args: AlarmsArgs, label: str, names: Sequence[pulumi.Output[str]]
+    ) -> pulumi.Output[str]:
         composite = aws.cloudwatch.CompositeAlarm(
-            f"{name}-critical",
-            alarm_name=f"{args.name_prefix}-critical",
+            f"{name}-{label}",
+            alarm_name=f"{args.name_prefix}-{label}",
             alarm_description="In alarm while any critical alarm of this stack is; each of them tells its readers.",
-            alarm_rule=rule,
-            tags={**args.tags, "Name": f"{args.name_prefix}-critical"},
+            alarm_rule=pulumi.Output.all(*names).apply(
+                lambda known: " OR ".join(f'ALARM("{each}")' for each in known)
+            ),
+            tags={**args.tags, "Name": f"{args.name_prefix}-{label}"},
             opts=pulumi.ResourceOptions(parent=self),
         )
         return composite.alarm_name
@@ -171,16 +185,10 @@ def _problems(args: AlarmsArgs) -> Iterator[str]:
     names = [watch.name for watch in args.watches]
     for repeated in sorted({name for name in names if names.count(name) > 1}):
         yield f"two watches are called {repeated!r}; give each its own name"
-    if "critical" in names:
-        yield "no watch may be called 'critical': that is the composite's name"
+    for taken in sorted(name for name in names if re.fullmatch(r"critical(-\d+)?", name)):
+        yield f"no watch may be called {taken!r}: that is a composite's name"
     for watch in args.watches:
         yield from _watch_problems(args, watch)
-    in_composite = len(_critical(args))
-    if in_composite > MAX_IN_COMPOSITE:
-        yield (
-            f"{in_composite} critical watches are more than the {MAX_IN_COMPOSITE} that one composite alarm "
-            "takes; make some of them warnings"
-        )
 
 
 def _watch_problems(args: AlarmsArgs, watch: Watch) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
+from components import _json
 from components._iam import assume_role, document, statement
 from components._watch import Metric, Watch
 
@@ -225,7 +226,7 @@ class Backups(pulumi.ComponentResource):
             validation_window_hours=test.validation_window_hours,
             restore_metadata_overrides={
                 "dbSubnetGroupName": test.subnet_group_name,
-                "vpcSecurityGroupIds": pulumi.Output.json_dumps([test.security_group_id]),
+                "vpcSecurityGroupIds": _json.dumps([test.security_group_id]),
                 "multiAz": "false",
             },
             opts=child,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components import _json
 from components._dashboard import COLUMNS, Graph, Section, Widget, body
 
 MAX_WIDGETS = 500  # CloudWatch quotas, "Dashboard widgets", 2026-11
@@ -42,7 +43,7 @@ class Dashboard(pulumi.ComponentResource):
         dashboard = aws.cloudwatch.Dashboard(
             name,
             dashboard_name=args.dashboard_name,
-            dashboard_body=pulumi.Output.json_dumps(body(args.sections, args.region)),
+            dashboard_body=_json.dumps(body(args.sections, args.region)),
             opts=pulumi.ResourceOptions(parent=self),
         )
 

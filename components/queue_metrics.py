@@ -12,6 +12,7 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
+from components import _json
 from components._iam import Statement, assume_role, document, statement
 from components._watch import Metric, Watch
 
@@ -167,7 +168,7 @@ class QueueMetrics(pulumi.ComponentResource):
 
 def _queues(args: QueueMetricsArgs) -> pulumi.Output[str]:
     """What the function is told: where each queue is and which secret opens it, never the token itself."""
-    return pulumi.Output.json_dumps(
+    return _json.dumps(
         [
             {
                 "name": queue.name,

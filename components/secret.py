@@ -10,6 +10,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from components import _json
+
 SHORTEST = 16  # "minimum 16 characters" is the least that any of our systems asks for
 
 
@@ -81,12 +83,14 @@ class Secret(pulumi.ComponentResource):
         self.value = None
         if args.generate is not None:
             self.value = _password(name, args.generate, child)
-            aws.secretsmanager.SecretVersion(
+            version = aws.secretsmanager.SecretVersion(
                 name,
                 secret_id=secret.id,
                 secret_string=_content(self.value, args.username),
                 opts=child,
             )
+            # The same ARN, but known only when there is a value: a task that reads it before would not start.
+            self.arn = pulumi.Output.all(secret.arn, version.id).apply(lambda known: known[0])
         self.register_outputs({"arn": self.arn})
 
 
@@ -108,4 +112,4 @@ def _password(name: str, generate: Generate, child: pulumi.ResourceOptions) -> p
 def _content(password: pulumi.Output[str], username: str | None) -> pulumi.Output[str]:
     if username is None:
         return password
-    return pulumi.Output.json_dumps({"username": username, "password": password})
+    return _json.dumps({"username": username, "password": password})

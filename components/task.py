@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pulumi
 import pulumi_aws as aws
 
-from components import _containers, _fargate, _iam
+from components import _containers, _fargate, _iam, _json
 from components._containers import Container
 
 MIN_EPHEMERAL_STORAGE_GIB, MAX_EPHEMERAL_STORAGE_GIB = 21, 200  # ECS API, EphemeralStorage
@@ -161,7 +161,7 @@ class Task(pulumi.ComponentResource):
             },
             execution_role_arn=execution_role.arn,
             task_role_arn=task_role.arn,
-            container_definitions=pulumi.Output.json_dumps(_definitions(args, log_group.name)),
+            container_definitions=_json.dumps(_definitions(args, log_group.name)),
             volumes=[{"name": SHARED_VOLUME}] if args.shared_path is not None else None,
             ephemeral_storage={"size_in_gib": args.ephemeral_storage_gib}
             if args.ephemeral_storage_gib is not None

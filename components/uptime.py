@@ -66,7 +66,7 @@ class Uptime(pulumi.ComponentResource):
         )
 
         self.health_check_id = check.id
-        self.watches = [_down(name, args, check.id), _availability(args, check.id)]
+        self.watches = [_down(name, args, check.id), _availability(name, args, check.id)]
         self.register_outputs({"health_check_id": self.health_check_id})
 
 
@@ -86,9 +86,9 @@ def _down(name: str, args: UptimeArgs, health_check_id: pulumi.Output[str]) -> W
     )
 
 
-def _availability(args: UptimeArgs, health_check_id: pulumi.Output[str]) -> Watch:
+def _availability(name: str, args: UptimeArgs, health_check_id: pulumi.Output[str]) -> Watch:
     return Watch(
-        name="slo-availability",
+        name=f"slo-{name}",
         description=f"Objective missed: https://{args.host}{args.path} was up for less than "
         f"{args.availability_percent:g} percent of an hour (1 is all of it)",
         severity="warning",

@@ -125,9 +125,9 @@ def main() -> None:
     try:
         here = workspace(os.environ)
         here.write_copy()
+        arguments = offline_arguments(sys.argv[1:], here.stack, here.config_file)
         if words(sys.argv[1:])[:1] in CHANGE_WHAT_STANDS:
             know_the_emulator(here)
-        arguments = offline_arguments(sys.argv[1:], here.stack, here.config_file)
     except Failure as failure:
         sys.exit(str(failure))
     os.execve(here.engine, [str(here.engine), *arguments], here.environment() | {"PULUMI_STACK": here.stack})

@@ -17,6 +17,10 @@ PORT_VARIABLE = "GROUNDWORK_EMULATOR_PORT"
 # Not a secret: it opens the state of a stack that exists on this machine only, and holds stand-ins for secrets.
 PASSPHRASE = "offline"
 
+# Nothing of the person's own AWS or Pulumi reaches the offline engine. Without bytecode, which some containers turn
+# off, every plugin would compile the SDK anew: five seconds of CPU for each command.
+FORGOTTEN = ("AWS_", "PULUMI_", "PYTHONDONTWRITEBYTECODE")
+
 # What `pulumi stack init` wrote for the real backend; a stack file that names a KMS key cannot be read offline.
 ENCRYPTION_KEYS = ("encryptionsalt", "secretsprovider", "encryptedkey")
 
@@ -99,7 +103,7 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """What the engine needs to work offline, on this state, with our plugins."""
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PULUMI_"))},
+            **{key: value for key, value in os.environ.items() if not key.startswith(FORGOTTEN)},
             "PATH": os.pathsep.join([str(self.engine.parent), os.environ.get("PATH", os.defpath)]),
             "PULUMI_HOME": str(self.pulumi_home),
             "PULUMI_BACKEND_URL": f"file://{self.state}",

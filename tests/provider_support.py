@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -32,10 +31,8 @@ def running_emulator(log: Path) -> Generator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().split()[-1]
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 def endpoints(url: str) -> dict[str, str]:

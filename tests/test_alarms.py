@@ -148,6 +148,16 @@ def test_one_composite_covers_what_is_critical_in_the_stacks_region():
     assert declared.value["critical_name"] == "rentalfix-prod-critical"
 
 
+def test_more_than_one_composite_takes_are_covered_by_several_under_one():
+    declared = build(*(watch(name=f"w{n:03}", severity="critical") for n in range(101)))
+    assert declared.names(COMPOSITE) == ["alarms-critical", "alarms-critical-1", "alarms-critical-2"]
+    assert declared.one(COMPOSITE, "alarms-critical-2")["alarmRule"] == 'ALARM("rentalfix-prod-w100")'
+    assert declared.one(COMPOSITE, "alarms-critical")["alarmRule"] == (
+        'ALARM("rentalfix-prod-critical-1") OR ALARM("rentalfix-prod-critical-2")'
+    )
+    assert declared.value["critical_name"] == "rentalfix-prod-critical"
+
+
 def test_nothing_critical_needs_no_composite():
     declared = build(watch())
     assert declared.all(COMPOSITE) == []
@@ -199,10 +209,7 @@ def test_the_page_that_says_what_to_do(namespace, metric_name, page):
             [watch(period_s=3600, evaluation_periods=169)],
             "169 periods of 3600 s are 608400 s, CloudWatch looks back 604800 s at most",
         ),
-        (
-            [watch(name=f"w{n}", severity="critical") for n in range(101)],
-            "101 critical watches are more than the 100 that one composite alarm takes",
-        ),
+        ([watch(name="critical-2")], "no watch may be called 'critical-2': that is a composite's name"),
     ],
 )
 def test_what_is_refused(watches, message):

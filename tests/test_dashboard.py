@@ -140,6 +140,14 @@ def test_whatever_is_watched_can_be_drawn():
     )
 
 
+def test_more_watches_than_a_section_has_room_for_are_counted():
+    one = Watch(name="a", description="d", severity="warning", threshold=1, metrics=[HITS])
+    full = watched("Caches", [one] * 3, at_most=2).widgets
+    assert [type(widget) for widget in full] == [Graph, Graph, Text]
+    assert full[2] == Text(markdown="1 more have an alarm each, and no graph here.")
+    assert len(watched("Caches", [one] * 2, at_most=2).widgets) == 2
+
+
 def test_requests_show_latency_rate_and_errors():
     latency, rate, errors = requests("app/rentalfix/123").widgets
     assert isinstance(latency, Graph)

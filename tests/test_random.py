@@ -140,7 +140,9 @@ def test_a_value_stays_through_read_and_update():
 
 
 def test_an_unknown_type_and_input_are_refused():
-    with pytest.raises(Refusal, match="no type random:index/randomPet:RandomPet: did you mean `random:index/random"):
+    with pytest.raises(
+        Refusal, match="no type random:index/randomPet:RandomPet: did you mean `random:index/random"
+    ):
         problems_of(urn("random:index/randomPet:RandomPet"), {})
     assert problems_of(urn(PASSWORD), {"lenght": 8}) == [
         ("lenght", f"{PASSWORD} has no input `lenght`: did you mean `length`?")

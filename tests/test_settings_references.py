@@ -88,7 +88,6 @@ def test_a_service_without_a_login_or_cors_has_fewer_names():
         worker + "database": ABSENT,
         worker + "environment": {},
         worker + "secrets": {},
-        "ingress/cors": ABSENT,
         "services/core-matching/environment/CORS_ORIGIN": ABSENT,
     }
     settings = settle({"ingress/cors": None}, changes)

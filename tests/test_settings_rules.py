@@ -4,7 +4,8 @@ import pytest
 
 from settings import rules
 from settings.problems import dotted, looks_secret, nearest, shown
-from settings.rules._windows import minutes, overlap
+from settings.rules._windows import minutes, overlap, starts_within
+from tests.settings_examples import settle
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,25 @@ def test_dotted():
 def test_no_rule_stands_twice():
     every = [*rules.RULES, *rules.WARNINGS]
     assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize(
+    ("minute", "held"),
+    [(59, False), (60, True), (120, True), (179, True), (180, False), (0, False)],
+)
+def test_a_daily_window_and_the_hour_before_it(minute, held):
+    assert starts_within(minute, "02:00-03:00", before=60) is held
+
+
+def test_the_hour_before_midnight_belongs_to_a_window_after_it():
+    assert starts_within(23 * 60 + 30, "00:00-01:00", before=60)
+
+
+@pytest.mark.parametrize(
+    "change", [{"backups/schedule": "rate(1 day)"}, {"backups/timezone": "Europe/Berlin"}]
+)
+def test_a_schedule_that_cannot_be_told_is_let_through(change):
+    assert (
+        settle(None, {"database/backup_window": "02:30-03:30", **change}).database.backup_window
+        == "02:30-03:30"
+    )

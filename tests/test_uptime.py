@@ -53,7 +53,7 @@ def test_it_asks_over_https_from_outside():
 
 def test_down_is_critical_and_the_objective_a_warning():
     declared, watches = build()
-    down, objective = watches["uptime-down"], watches["slo-availability"]
+    down, objective = watches["uptime-down"], watches["slo-uptime"]
     assert (down.severity, down.threshold, down.period_s, down.evaluation_periods) == ("critical", 1, 60, 2)
     assert (objective.severity, objective.threshold, objective.period_s) == ("warning", 0.999, 3600)
     assert down.metrics[0].stat == "Minimum"

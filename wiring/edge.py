@@ -15,6 +15,8 @@ from wiring.foundation import Foundation
 from wiring.metrics import Metrics
 
 ACCESS_LOGS = "access-logs"
+# It would refuse every body above 8 kB (WAF guide, "Baseline rule groups"); nginx's own limit is 1 MB.
+COUNTED_RULES = {"AWSManagedRulesCommonRuleSet": ["SizeRestrictions_BODY"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,11 @@ def build(settings: Settings, base: Foundation, metrics: Metrics) -> Edge:
             resource_arn=load_balancer.arn,
             rate_limit=RateLimit(requests=limit.requests, window_s=limit.window_s, burst=limit.burst),
             managed_rules=settings.ingress.waf.managed_rules,
+            counted_rules={
+                group: rules
+                for group, rules in COUNTED_RULES.items()
+                if group in settings.ingress.waf.managed_rules
+            },
             log_group_name=f"aws-waf-logs-{settings.name_prefix}",
             log_retention_days=settings.observability.log_retention_days,
             log_key_arn=base.keys.arns["logs"],

@@ -76,10 +76,12 @@ def of(
             "vault": safety.backups.vault_name,
             "bucket": safety.bucket.name,
             "dumpPrefix": settings.backups.dump.prefix,
+            "verifyQuery": settings.backups.verify_query,
         },
         "alarms": eyes.alarms.names,
         "topics": base.notifications.topic_arns[settings.region],
         "dashboard": eyes.dashboard.url,
         "prometheus": metrics.prometheus.endpoint,
         "grafana": metrics.grafana.endpoint if metrics.grafana is not None else "",
+        "grafanaDashboards": settings.observability.grafana.dashboards,
     }

@@ -52,7 +52,7 @@ class Public(Model):
 
     host: Label = in_system("Label before the stack's domain: api becomes api.example.com")
     paths: Items[UrlPath] = in_system("Path patterns that belong to the service", min_length=1, max_length=3)
-    priority: Annotated[int, Field(ge=1, le=49000)] = in_system(
+    priority: Annotated[int, Field(ge=2, le=49000)] = in_system(
         "Order of its rules on the listener; lower is asked first"
     )
     private_paths: Items[UrlPath] = in_system(

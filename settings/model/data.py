@@ -38,9 +38,6 @@ class DatabaseRole(Model):
     """An account of the database. Its password is generated and kept in Secrets Manager."""
 
     tables: Mapping[SqlName, Items[Privilege]] = in_system("Privileges by table", default={})
-    read_all: bool = in_system(
-        "Reads every table and every row, as pg_dump must (pg_read_all_data, BYPASSRLS)", default=False
-    )
 
 
 class RowPolicy(Model):
@@ -76,7 +73,7 @@ class Replica(Model):
 
 
 class Database(Model):
-    """PostgreSQL on RDS: private, encrypted, TLS only, master password managed by AWS."""
+    """PostgreSQL on RDS: private, encrypted, TLS only."""
 
     identifier: Identifier = in_stack("RDS identifier of the primary, at most 63 characters")
     name: SqlName = in_system("The database that is made with the instance")

@@ -92,16 +92,12 @@ class Waf(Model):
 
 
 class Cors(Model):
-    """Which pages of other origins may call the API (RentalFix guide L400-410)."""
+    """Which pages of other origins may call the API (RentalFix guide L400-410).
+
+    The application answers for it: it gets the origins as ${cors.allow_origins}. The load balancer can name one only.
+    """
 
     allow_origins: Items[Text] = in_stack("Origins, https:// and a host each; never *", min_length=1)
-    allow_methods: Items[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]] = in_system(
-        "Methods"
-    )
-    allow_headers: Items[Annotated[str, Matching(r"^[A-Za-z0-9-]+$", "a header's name", "Content-Type")]] = (
-        in_system("Request headers")
-    )
-    allow_credentials: bool = in_system("Cookies and authorization may be sent")
 
 
 class Ingress(Model):

@@ -25,6 +25,12 @@ def overlap(daily: str, weekly: str) -> bool:
     )
 
 
+def starts_within(minute_of_day: int, daily: str, *, before: int) -> bool:
+    """Whether a minute of the day lies in a daily window or in the `before` minutes ahead of it."""
+    start, _ = _edges(daily)
+    return (minute_of_day - start + before) % MINUTES_OF_DAY < minutes(daily) + before
+
+
 def _edges(window: str) -> tuple[int, int]:
     start, end = re.findall(r"(?:([a-z]{3}):)?([0-9]{2}):([0-9]{2})", window)
     return _minute(*start), _minute(*end)

@@ -36,7 +36,7 @@ def availability(stack: Recording) -> None:
     check = stack.one("aws:route53/healthCheck:HealthCheck")
     asked = (check["type"], check["fqdn"], check["port"], check["resourcePath"], check["requestInterval"])
     assert asked == ("HTTPS", "api.rentfix.com", 443, "/health", 30)
-    objective = alarm(stack, "slo-availability")
+    objective = alarm(stack, "slo-uptime-core-matching")
     assert metric(objective) == ("HealthCheckStatus", "Average", 3600)
     assert condition(objective) == ("LessThanThreshold", 0.999, 1)
     assert referred(stack, objective, "dimensions") == [check.name]
