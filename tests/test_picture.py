@@ -3,6 +3,7 @@
 import pytest
 
 from local.picture import BEGIN, END, INGRESS, markdown, put_into, resources
+from tests.program import ROOT, declared
 
 URN = "urn:pulumi:prod::groundwork::"
 
@@ -48,3 +49,22 @@ def test_the_picture_replaces_the_old_one():
 def test_a_document_without_markers_is_refused():
     with pytest.raises(ValueError, match="has no place for the picture"):
         put_into("nothing here", "x")
+
+
+def test_the_picture_in_readme_is_what_production_declares():
+    """Drawn here without an engine; `make docs` draws the same from a preview."""
+    drawn = markdown(
+        [
+            {
+                "urn": resource.urn,
+                "type": resource.type,
+                "parent": resource.parent,
+                "inputs": resource.inputs,
+                "propertyDependencies": {
+                    key: sorted(urns) for key, urns in resource.property_dependencies.items()
+                },
+            }
+            for resource in declared("prod")
+        ]
+    )
+    assert drawn in (ROOT / "README.md").read_text(encoding="utf-8"), "run `make docs`"
