@@ -224,6 +224,11 @@ def explain(error: EngineError, workspace: Workspace, *, emulator_answers: bool,
     refusals = [violation for violation in error.report.violations if violation.mandatory]
     sentences = [f"{found.policy} refuses {found.resource}: {found.message}" for found in refusals]
     sentences += [text for text in error.report.errors if not _is_echo(text)]
+    if protected:
+        sentences.append(
+            "What is protected is not replaced or deleted by a change of settings. To do it on purpose, see README, "
+            "The cost of being wrong."
+        )
     if not sentences:
         sentences = [
             error.output.strip() or f"`pulumi {error.command}` ended with exit code {error.exit_code}"

@@ -277,6 +277,12 @@ def test_an_error_of_the_program_is_shown_in_its_own_words(tmp_path):
     )
 
 
+def test_a_replacement_of_something_protected_says_how_it_is_done_on_purpose(tmp_path):
+    text = explained(tmp_path, errors=["unable to replace resource: it is marked for protection"])
+    assert "To do it on purpose, see README, The cost of being wrong." in text
+    assert "on purpose" not in explained(tmp_path, errors=["no such zone"])
+
+
 def test_a_policy_that_refuses_is_named(tmp_path):
     refusal = Violation("closed", "high", True, "close it", "aws:kms/key:Key key")
     advice = Violation("tags", "low", False, "tag it", "aws:kms/key:Key key")
