@@ -26,7 +26,7 @@ def workspace(root: Path, **changes) -> Workspace:
     made = Workspace(
         root=root,
         home=root / ".local",
-        folder=root / "work",
+        folder=root / "own",
         engine=root / "bin" / "pulumi",
         system="tiny",
         stack="local",
@@ -273,7 +273,7 @@ def test_an_error_of_the_program_is_shown_in_its_own_words(tmp_path):
     text = explained(tmp_path, errors=["Pulumi.local.yaml: no such zone", "update failed"])
     assert text == (
         "Pulumi.local.yaml: no such zone\n"
-        "Mend that and run `make up` again; everything the engine said is in work/local.log."
+        "Mend that and run `make up` again; everything the engine said is in own/local.log."
     )
 
 
@@ -293,7 +293,7 @@ def test_a_policy_that_refuses_is_named(tmp_path):
 
 def test_a_long_list_of_errors_is_cut(tmp_path):
     lines = explained(tmp_path, errors=[f"error {number}" for number in range(25)]).splitlines()
-    assert lines[-2] == "... and 5 more, in work/local.log"
+    assert lines[-2] == "... and 5 more, in own/local.log"
     assert len(lines) == stack.SHOWN_ERRORS + 2
 
 
@@ -378,7 +378,7 @@ def test_the_environment_holds_nothing_of_a_real_account(tmp_path, monkeypatch):
     environment = workspace(tmp_path).environment()
     assert not [name for name in environment if name.startswith("AWS_")]
     assert "PULUMI_ACCESS_TOKEN" not in environment
-    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/work/state"
+    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/own/state"
     assert environment["GROUNDWORK_STACK_FILE"] == "Pulumi.local.yaml"
 
 
