@@ -130,7 +130,8 @@ class Work:
             if self._any_given(call) and self._wanted(call):
                 try:
                     self._call(call)
-                except Exists:
+                except (Exists, Gone):
+                    # Made, or taken away, by the run that was interrupted.
                     if not again:
                         raise
         given = self._document["inputs"].get("tags")
