@@ -106,6 +106,8 @@ class Work:
         self._document["id"] = answer.content["id"] if entry.recorded else self._evaluate(entry.id)
         if not self.resource_id:
             raise Refusal(f"{self.token}: the answer to {entry.create.operation} has no {entry.id}")
+        # What follows from the id alone, such as the ARN under which tags are listed.
+        self._document["state"] = self._document["state"] | self._outputs({})
         return Created(self.resource_id, answer.replayed)
 
     def _creating(self) -> Call:
@@ -125,7 +127,6 @@ class Work:
         """The calls after the one that creates; `again` when some may have been made already."""
         if self.entry.recorded:
             return
-        self._document["state"] = self._document["state"] | self._outputs({})
         for call in self.entry.after:
             if self._any_given(call) and self._wanted(call):
                 try:

@@ -31,7 +31,7 @@ TYPES = [
         names={"name": "CacheSubnetGroupName", "description": "CacheSubnetGroupDescription"},
         reads={"subnetIds": "Subnets[].SubnetIdentifier"},
         replace=["name"],
-        outputs={"arn": "read.ARN", "vpcId": "read.VpcId"},
+        outputs={"arn": "arn('elasticache', join(':', ['subnetgroup', id]))", "vpcId": "read.VpcId"},
         auto_name="name",
         example={
             "subnetIds": ["{aws:ec2/subnet:Subnet}"],
@@ -130,7 +130,7 @@ TYPES = [
             "preferredCacheClusterAzs",
         ],
         outputs={
-            "arn": "read.ARN",
+            "arn": "arn('elasticache', join(':', ['replicationgroup', id]))",
             "memberClusters": "read.MemberClusters",
             "clusterEnabled": "read.ClusterEnabled",
             "configurationEndpointAddress": "read.ConfigurationEndpoint.Address",
