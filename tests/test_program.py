@@ -284,3 +284,12 @@ def test_the_database_waits_for_nothing_slow():
 
     for store in [recorded.one(INSTANCE, "database"), *recorded.all(GROUP)]:
         assert not {by_urn[urn].name for urn in waits_for(store, set()) if by_urn[urn].type in slow}
+
+
+def test_a_large_body_is_counted_and_not_refused():
+    """AWS's common rules would refuse every body above 8 kB; without those rules there is nothing to except."""
+    acl = "aws:wafv2/webAcl:WebAcl"
+    assert "SizeRestrictions_BODY" in json.dumps(declared("prod").one(acl)["rules"])
+    config = configuration("local")
+    config["groundwork:ingress"]["waf"] = {"managed_rules": ["AWSManagedRulesSQLiRuleSet"]}
+    assert "SizeRestrictions_BODY" not in json.dumps(run("local", config).one(acl)["rules"])

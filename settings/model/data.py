@@ -79,7 +79,9 @@ class Database(Model):
     name: SqlName = in_system("The database that is made with the instance")
     username: SqlName = in_system("The master user; services use roles instead")
     minimum_version: Version = in_system("The least version of PostgreSQL that the product runs on")
-    engine_version: Version = in_stack("Version of PostgreSQL, major and minor")
+    engine_version: Version = in_stack(
+        "Version of PostgreSQL. RDS is told the major one and brings minor ones itself"
+    )
     instance_class: str = in_stack("RDS instance class of the primary")
     allocated_storage_gib: Annotated[int, Field(ge=20, le=65536)] = in_stack(
         "Storage at the start, in GiB (gp3)"
