@@ -14,7 +14,7 @@ help:
 	@echo "make down                  destroys it and stops the emulator"
 	@echo "make preview STACK=prod    what a stack would be, without an AWS account (FORMAT=tree, diff or json)"
 	@echo "make test                  formatter, linter, types, tests (ARGS=... for pytest)"
-	@echo "make bench                 how fast previews and policies are"
+	@echo "make bench                 how fast previews and policies are (ARGS=... for other systems than RentalFix)"
 	@echo "make docs                  what is made from the code, anew: the picture in README, schemas, requirements"
 	@echo "make lock                  requirements.lock anew, from requirements.in"
 	@echo "SYSTEM=name                up, down and preview of another system than $(SYSTEM)"

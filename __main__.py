@@ -17,7 +17,7 @@ for warning in settings.warnings:
 base = foundation.build(settings)  # keys, network, firewall, who is told
 data = stores.build(settings, base)  # database, caches, secrets
 gauges = metrics.build(settings, base)  # Prometheus, Grafana
-front = edge.build(settings, base, gauges)  # DNS, certificate, load balancer, web firewall
+front = edge.build(settings, base, gauges, data)  # DNS, certificate, load balancer, web firewall, CDN
 work = workloads.build(settings, base, gauges, data, front)  # registries, cluster, services, tasks
 safety = recovery.build(settings, base, data, work)  # backups, restore tests, dumps, upkeep
 eyes = watching.build(settings, base, gauges, data, front, work, safety)  # alarms, objectives, dashboard

@@ -34,12 +34,25 @@ class Index:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Role:
+    """Privileges by table and by schema, on the database, and parameters for the role's own sessions.
+
+    Every role may connect, and may use the schema `public`.
+    """
+
+    tables: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    database: Sequence[str] = ()
+    schemas: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """`grants` maps role -> table -> privileges; a role with no table may still connect."""
+    """`roles` by name."""
 
     database: str
     extensions: Sequence[str] = ()
-    grants: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
     row_policies: Sequence[RowPolicy] = ()
     indexes: Sequence[Index] = ()
 
@@ -61,27 +74,63 @@ def _statements(bootstrap: Bootstrap) -> Iterator[str]:
     for extension in bootstrap.extensions:
         yield f"CREATE EXTENSION IF NOT EXISTS {identifier(extension)};"
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
-    for role in bootstrap.grants:
-        yield from _role(role, bootstrap.database)
+    for name, role in bootstrap.roles.items():
+        yield from _role(name, role, bootstrap.database)
     for table in _tables(bootstrap):
         yield from _table(table, bootstrap)
 
 
-def _role(role: str, database: str) -> Iterator[str]:
+def _role(role: str, wanted: Role, database: str) -> Iterator[str]:
     name = identifier(role)
     yield (
         f"SELECT {literal(f'CREATE ROLE {name} LOGIN')} "
         f"WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)}) \\gexec"
     )
+    # What a role makes is its own; only as its member may the master dump, vacuum or reindex that too.
+    yield f"GRANT {name} TO CURRENT_USER;"
     yield f"\\getenv password {password_variable(role)}"
     yield f"ALTER ROLE {name} LOGIN PASSWORD :'password';"
     yield "\\unset password"
-    yield f"GRANT CONNECT ON DATABASE {identifier(database)} TO {name};"
-    yield f"GRANT USAGE ON SCHEMA public TO {name};"
+    # Taken away first, so that what is no longer in the system file is gone afterwards; in one transaction, so that
+    # nobody who works meanwhile is without it.
+    yield "BEGIN;"
+    yield f"REVOKE ALL ON DATABASE {identifier(database)} FROM {name};"
+    yield f"GRANT {_privileges(['CONNECT', *wanted.database])} ON DATABASE {identifier(database)} TO {name};"
+    yield f"ALTER ROLE {name} RESET ALL;"
+    for parameter, value in wanted.settings.items():
+        yield f"ALTER ROLE {name} SET {_parameter(parameter)} = {literal(value)};"
+    yield "REVOKE ALL ON SCHEMA public FROM " + name + ";"
+    yield f"GRANT {_privileges(['USAGE', *wanted.schemas.get('public', ())])} ON SCHEMA public TO {name};"
+    yield "COMMIT;"
+    for schema, privileges in wanted.schemas.items():
+        if schema != "public":
+            yield from _schema(name, schema, privileges)
+
+
+def _schema(role: str, schema: str, privileges: Sequence[str]) -> Iterator[str]:
+    name = identifier(schema)
+    yield f"SELECT to_regnamespace({literal(name)}) IS NOT NULL AS found \\gset"
+    yield "\\if :found"
+    yield "BEGIN;"
+    yield f"REVOKE ALL ON SCHEMA {name} FROM {role};"
+    yield f"GRANT {_privileges(privileges)} ON SCHEMA {name} TO {role};"
+    yield "COMMIT;"
+    yield "\\else"
+    yield f"\\warn schema {schema} does not exist yet: run the migration, then run this once more"
+    yield "\\endif"
+
+
+def _privileges(privileges: Sequence[str]) -> str:
+    return "ALL" if "ALL" in privileges else ", ".join(dict.fromkeys(privileges))
+
+
+def _parameter(name: str) -> str:
+    """An extension's parameter has its extension's name before the dot, each quoted by itself."""
+    return ".".join(identifier(part) for part in name.split("."))
 
 
 def _tables(bootstrap: Bootstrap) -> list[str]:
-    granted = [table for tables in bootstrap.grants.values() for table in tables]
+    granted = [table for role in bootstrap.roles.values() for table in role.tables]
     ruled = [policy.table for policy in bootstrap.row_policies]
     indexed = [index.table for index in bootstrap.indexes]
     return list(dict.fromkeys([*granted, *ruled, *indexed]))
@@ -91,13 +140,15 @@ def _table(table: str, bootstrap: Bootstrap) -> Iterator[str]:
     name = identifier(table)
     yield f"SELECT to_regclass({literal('public.' + identifier(table))}) IS NOT NULL AS found \\gset"
     yield "\\if :found"
-    for role, tables in bootstrap.grants.items():
-        if table in tables:
-            # Revoked first, so that a privilege taken out of the system file is gone afterwards.
+    for role, wanted in bootstrap.roles.items():
+        if table in wanted.tables:
+            privileges = wanted.tables[table]
+            yield "BEGIN;"
             yield f"REVOKE ALL ON TABLE {name} FROM {identifier(role)};"
-            yield f"GRANT {', '.join(tables[table])} ON TABLE {name} TO {identifier(role)};"
-            if "INSERT" in tables[table]:
+            yield f"GRANT {_privileges(privileges)} ON TABLE {name} TO {identifier(role)};"
+            if {"INSERT", "ALL"} & set(privileges):
                 yield _sequences(table, role)
+            yield "COMMIT;"
     policies = [policy for policy in bootstrap.row_policies if policy.table == table]
     if policies:
         yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;"

@@ -18,11 +18,12 @@ COLLECTOR_USER = "4317"
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is scraped: each address behind the private name `dns_name`, on `port`, at /metrics."""
+    """What is scraped: each address behind the private name `dns_name`, on `port`, at `path`."""
 
     name: str
     dns_name: str
     port: int
+    path: str = "/metrics"
 
 
 def configuration(
@@ -63,7 +64,7 @@ def _document(
                     "scrape_configs": [
                         {
                             "job_name": job.name,
-                            "metrics_path": "/metrics",
+                            "metrics_path": job.path,
                             # From DNS, so that a new task is found without a change here.
                             "dns_sd_configs": [{"names": [job.dns_name], "type": "A", "port": job.port}],
                         }

@@ -3,12 +3,18 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 
 MAX_STOP_TIMEOUT_S = 120  # Fargate, "Container definition parameters", stopTimeout
-MAX_START_PERIOD_S = 300  # ECS API, HealthCheck
+# ECS API, HealthCheck: the accepted values.
+_HEALTH_BOUNDS = {
+    "health_interval_s": (5, 300, "seconds"),
+    "health_timeout_s": (2, 60, "seconds"),
+    "health_retries": (1, 10, "times"),
+    "health_start_period_s": (0, 300, "seconds"),
+}
 
 # The last words of a name that holds a credential. API_KEY_REQUIRED or JWT_SECRET_FILE hold none.
 _SECRET_NAME = re.compile(
@@ -26,7 +32,8 @@ class Container:
     Each of `writable_paths` is a tmpfs of `writable_path_mib` MiB, taken from the task's memory: a bind mount on
     Fargate belongs to root, so a process that is not root could not write there. A tmpfs takes the mode of the
     folder below it, so the image must have that folder, writable for `user`, as it has /tmp.
-    `health_command` is an argument list that exits with 0 while the container is well.
+    `health_command` is an argument list that exits with 0 while the container is well; after `health_retries`
+    failures in a row it is not, and failures in the first `health_start_period_s` do not count.
     """
 
     name: str
@@ -40,8 +47,12 @@ class Container:
     writable_paths: Sequence[str] = ()
     writable_path_mib: int = 64
     health_command: Sequence[str] | None = None
+    health_interval_s: int = 15
+    health_timeout_s: int = 5
+    health_retries: int = 3
     health_start_period_s: int = 60
     stop_timeout_s: int = 30
+    memory_reservation_mib: int | None = None
 
 
 def problems(container: Container) -> Iterator[str]:
@@ -60,10 +71,14 @@ def problems(container: Container) -> Iterator[str]:
     for path in container.writable_paths:
         if not re.fullmatch(r"(/[\w.-]+)+", path):
             yield f"writable_paths must be absolute folders below /, such as /tmp, got {path!r}"
-    if not 0 <= container.health_start_period_s <= MAX_START_PERIOD_S:
+    for key, (low, high, unit) in _HEALTH_BOUNDS.items():
+        value = getattr(container, key)
+        if not low <= value <= high:
+            yield f"{key} must be {low} to {high} {unit}, got {value}"
+    if container.health_timeout_s >= container.health_interval_s:
         yield (
-            f"health_start_period_s must be 0 to {MAX_START_PERIOD_S} seconds, "
-            f"got {container.health_start_period_s}"
+            f"health_timeout_s must be less than health_interval_s {container.health_interval_s}, "
+            f"got {container.health_timeout_s}"
         )
     if not 0 < container.stop_timeout_s <= MAX_STOP_TIMEOUT_S:
         yield f"stop_timeout_s must be 1 to {MAX_STOP_TIMEOUT_S} seconds, got {container.stop_timeout_s}"
@@ -81,11 +96,13 @@ def definition(
     region: str,
     essential: bool = True,
     after: str | None = None,
+    after_condition: Literal["SUCCESS", "COMPLETE"] = "SUCCESS",
     volumes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the container definition, with the keys of the ECS API; values may be Inputs.
 
-    `after` names a container that must have ended well before this one starts; `volumes` are paths by volume.
+    `after` names a container that must have ended well before this one starts, or only have ended ("COMPLETE");
+    `volumes` are paths by volume.
     """
     made: dict[str, Any] = {
         "name": container.name,
@@ -130,8 +147,10 @@ def definition(
         made["entryPoint"] = list(container.entry_point)
     if container.command:
         made["command"] = list(container.command)
+    if container.memory_reservation_mib is not None:
+        made["memoryReservation"] = container.memory_reservation_mib
     if after is not None:
-        made["dependsOn"] = [{"containerName": after, "condition": "SUCCESS"}]
+        made["dependsOn"] = [{"containerName": after, "condition": after_condition}]
     if volumes:
         made["mountPoints"] = [
             {"sourceVolume": volume, "containerPath": path, "readOnly": False}
@@ -140,9 +159,9 @@ def definition(
     if container.health_command is not None:
         made["healthCheck"] = {
             "command": ["CMD", *container.health_command],
-            "interval": 15,
-            "timeout": 5,
-            "retries": 3,
+            "interval": container.health_interval_s,
+            "timeout": container.health_timeout_s,
+            "retries": container.health_retries,
             "startPeriod": container.health_start_period_s,
         }
     return made

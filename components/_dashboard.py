@@ -84,40 +84,51 @@ def watched(title: str, watches: Sequence[Watch], *, at_most: int = 60) -> Secti
 
 def requests(load_balancer_arn_suffix: pulumi.Input[str]) -> Section:
     """Latency, rate and failures of all requests, as the balancer sees them (RentalFix guide L484-508)."""
-
-    def metric(ident: str, metric_name: str, stat: str) -> Metric:
-        return Metric(
-            id=ident,
-            namespace="AWS/ApplicationELB",
-            metric_name=metric_name,
-            stat=stat,
-            dimensions={"LoadBalancer": load_balancer_arn_suffix},
-        )
-
-    count = metric("requests", "RequestCount", "Sum")
-    errors = metric("errors", "HTTPCode_Target_5XX_Count", "Sum")
-    percentiles = ("p50", "p95", "p99")
+    balancer = load_balancer_arn_suffix
     return Section(
-        title="Requests",
-        widgets=[
-            Graph(
-                title="Latency",
-                metrics=[metric(each, "TargetResponseTime", each) for each in percentiles],
-                unit="seconds",
-            ),
-            Graph(
-                title="Rate",
-                metrics=[count],
-                expressions={"rate": "requests / PERIOD(requests)"},
-                unit="per s",
-            ),
-            Graph(
-                title="Errors",
-                metrics=[count, errors],
-                expressions={"5xx": "100 * FILL(errors, 0) / requests"},
-                unit="percent",
-            ),
+        title="Requests", widgets=[latency_graph(balancer), rate_graph(balancer), errors_graph(balancer)]
+    )
+
+
+def latency_graph(load_balancer_arn_suffix: pulumi.Input[str]) -> Graph:
+    percentiles = ("p50", "p95", "p99")
+    return Graph(
+        title="Latency",
+        metrics=[
+            _balancer(load_balancer_arn_suffix, each, "TargetResponseTime", each) for each in percentiles
         ],
+        unit="seconds",
+    )
+
+
+def rate_graph(load_balancer_arn_suffix: pulumi.Input[str]) -> Graph:
+    return Graph(
+        title="Rate",
+        metrics=[_balancer(load_balancer_arn_suffix, "requests", "RequestCount", "Sum")],
+        expressions={"rate": "requests / PERIOD(requests)"},
+        unit="per s",
+    )
+
+
+def errors_graph(load_balancer_arn_suffix: pulumi.Input[str]) -> Graph:
+    return Graph(
+        title="Errors",
+        metrics=[
+            _balancer(load_balancer_arn_suffix, "requests", "RequestCount", "Sum"),
+            _balancer(load_balancer_arn_suffix, "errors", "HTTPCode_Target_5XX_Count", "Sum"),
+        ],
+        expressions={"5xx": "100 * FILL(errors, 0) / requests"},
+        unit="percent",
+    )
+
+
+def _balancer(arn_suffix: pulumi.Input[str], ident: str, metric_name: str, stat: str) -> Metric:
+    return Metric(
+        id=ident,
+        namespace="AWS/ApplicationELB",
+        metric_name=metric_name,
+        stat=stat,
+        dimensions={"LoadBalancer": arn_suffix},
     )
 
 

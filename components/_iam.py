@@ -81,3 +81,19 @@ def assume_role(
     if source_arn is not None:
         conditions["ArnLike"] = {"aws:SourceArn": source_arn}
     return document(statement("sts:AssumeRole", principals={"Service": service}, conditions=conditions))
+
+
+def assume_role_by_pods(
+    *, account_id: pulumi.Input[str], cluster_arn: pulumi.Input[str]
+) -> pulumi.Output[str]:
+    """Return the trust policy that lets pods of one cluster of EKS take the role, by EKS Pod Identity."""
+    return document(
+        statement(
+            ["sts:AssumeRole", "sts:TagSession"],
+            principals={"Service": "pods.eks.amazonaws.com"},
+            conditions={
+                "StringEquals": {"aws:SourceAccount": account_id},
+                "ArnEquals": {"aws:SourceArn": cluster_arn},
+            },
+        )
+    )

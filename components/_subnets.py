@@ -32,13 +32,47 @@ class ZonePlan:
     isolated: str
 
 
-def problems(cidr_block: str, zones: Sequence[str], region: str) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """Blocks that are laid down elsewhere, one for each zone in the order of the zones."""
+
+    private: Sequence[str]
+    public: Sequence[str]
+    isolated: Sequence[str]
+
+    def problems(self, cidr_block: str, zones: Sequence[str]) -> list[str]:
+        tiers = {"private": self.private, "public": self.public, "isolated": self.isolated}
+        found = [
+            f"subnets.{tier} must have one block for each of {len(zones)} zones, got {len(blocks)}"
+            for tier, blocks in tiers.items()
+            if len(blocks) != len(zones)
+        ]
+        vpc = ipaddress.IPv4Network(cidr_block, strict=False)
+        found += [
+            f"subnets.{tier}: {block} lies outside {cidr_block}"
+            for tier, blocks in tiers.items()
+            for block in blocks
+            if not ipaddress.IPv4Network(block).subnet_of(vpc)
+        ]
+        return found
+
+
+def problems(cidr_block: str, zones: Sequence[str], region: str, blocks: Blocks | None = None) -> list[str]:
     """Sentences on what is wrong with the block or the zones; empty when `plan` can be made."""
+    if blocks is not None:
+        return [*blocks.problems(cidr_block, zones), *_zone_problems(zones, region)]
     return [*_block_problems(cidr_block), *_zone_problems(zones, region)]
 
 
-def plan(cidr_block: str, zones: Sequence[str]) -> list[ZonePlan]:
-    """The blocks of each zone, in the order of `zones`. Both must have no `problems`."""
+def plan(cidr_block: str, zones: Sequence[str], blocks: Blocks | None = None) -> list[ZonePlan]:
+    """The blocks of each zone, in the order of `zones`. They must have no `problems`."""
+    if blocks is not None:
+        return [
+            ZonePlan(zone=zone, letter=zone[-1], public=public, private=private, isolated=isolated)
+            for zone, public, private, isolated in zip(
+                zones, blocks.public, blocks.private, blocks.isolated, strict=True
+            )
+        ]
     private, upper = ipaddress.IPv4Network(cidr_block).subnets()
     isolated, rest = upper.subnets()
     public, _reserved = rest.subnets()

@@ -6,7 +6,8 @@ to ask. The composite tells nobody itself: each of its alarms already does.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 import pulumi
 import pulumi_aws as aws
@@ -22,27 +23,44 @@ _STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 # The page in docs/runbooks for what a namespace watches. Our own namespaces (the application's log figures, the
 # queues and the dumps) are told apart by the metric's name.
 RUNBOOKS: Mapping[str, str] = {
+    "AWS/AmazonMQ": "broker",
     "AWS/ApplicationELB": "load-balancer",
     "AWS/Backup": "backups",
     "AWS/CertificateManager": "certificate",
+    "AWS/ClientVPN": "admin-access",
+    "AWS/CloudFront": "cdn",
     "AWS/ECS": "service",
     "AWS/ElastiCache": "cache",
+    "AWS/Lambda": "notifications",
     "AWS/NATGateway": "network",
     "AWS/Prometheus": "prometheus",
     "AWS/RDS": "database",
     "AWS/Route53": "availability",
+    "AWS/SQS": "notifications",
     "AWS/Scheduler": "schedule",
     "AWS/WAFV2": "web-acl",
+    "ContainerInsights": "kubernetes",
     "ECS/ContainerInsights": "service",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What an alarm is to the product, where that is not what its component says. `title` begins the description."""
+
+    name: str | None = None  # physical
+    title: str | None = None
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
     """`name_prefix` "rentalfix-prod" begins each alarm's physical name; `topic_arns` by region and severity.
 
-    `runbook_url_prefix` stands before "<page>.md". Raises ValueError on repeated names, on a region without
-    topics, on a namespace without a runbook, and on what CloudWatch's limits refuse.
+    `runbook_url_prefix` stands before "<page>.md"; `responses` says by severity what the product promises, such as
+    "P1: answered within 15 minutes", and stands in each description. `changes` are by the watch's name. Raises
+    ValueError on repeated names, on a change to a watch that is not there, on a region without topics, on a namespace
+    without a runbook, and on what CloudWatch's limits refuse.
     """
 
     watches: Sequence[Watch]
@@ -50,7 +68,14 @@ class AlarmsArgs:
     region: str
     name_prefix: str
     runbook_url_prefix: str
+    responses: Mapping[Severity, str] = field(default_factory=dict)
+    changes: Mapping[str, Change] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changed_watches(self) -> list[Watch]:
+        """The watches as the product wants them."""
+        return [_changed(watch, self.changes.get(watch.name, Change())) for watch in self.watches]
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))
@@ -68,10 +93,11 @@ class Alarms(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:observability:Alarms", name, None, opts)
 
-        alarms = {watch.name: self._alarm(name, args, watch) for watch in args.watches}
+        watches = args.changed_watches
+        alarms = {watch.name: self._alarm(name, args, watch) for watch in watches}
         critical = [alarms[watch.name] for watch in _critical(args)]
 
-        self.names = sorted(_physical_name(args, watch) for watch in args.watches)
+        self.names = sorted(_physical_name(args, watch) for watch in watches)
         self.arns = {watch_name: alarm.arn for watch_name, alarm in alarms.items()}
         self.critical_name = self._critical(name, args, critical) if critical else None
         self.register_outputs({"names": self.names, "arns": self.arns, "critical_name": self.critical_name})
@@ -137,24 +163,32 @@ class Alarms(pulumi.ComponentResource):
 def runbook_page(watch: Watch) -> str | None:
     """The name of the watch's page in docs/runbooks, or None for an AWS namespace that has none yet."""
     metric = watch.metrics[0]
-    if metric.namespace.startswith(("AWS/", "ECS/")):
+    if metric.namespace.startswith(("AWS/", "ECS/", "ContainerInsights")):
         return RUNBOOKS.get(metric.namespace)
-    own = {"Queue": "queues", "Dump": "backups"}
+    own = {"Queue": "queues", "Dump": "backups", "Verify": "backups", "Task": "schedule"}
     return next((page for start, page in own.items() if metric.metric_name.startswith(start)), "application")
 
 
 def _critical(args: AlarmsArgs) -> list[Watch]:
     """A composite sees only the alarms of its own region."""
-    return [w for w in args.watches if w.severity == "critical" and w.region in (None, args.region)]
+    return [w for w in args.changed_watches if w.severity == "critical" and w.region in (None, args.region)]
+
+
+def _changed(watch: Watch, change: Change) -> Watch:
+    text = watch.description if change.title is None else f"{change.title}: {watch.description}"
+    return replace(watch, description=text, severity=change.severity or watch.severity)
 
 
 def _physical_name(args: AlarmsArgs, watch: Watch) -> str:
-    return f"{args.name_prefix}-{watch.name}"
+    change = args.changes.get(watch.name)
+    return change.name if change is not None and change.name else f"{args.name_prefix}-{watch.name}"
 
 
 def _description(args: AlarmsArgs, watch: Watch) -> str:
     text = watch.description if watch.description.endswith(".") else f"{watch.description}."
-    return f"{text} Runbook: {args.runbook_url_prefix}{runbook_page(watch)}.md"
+    response = args.responses.get(watch.severity)
+    promised = f" {response}." if response else ""
+    return f"{text}{promised} Runbook: {args.runbook_url_prefix}{runbook_page(watch)}.md"
 
 
 def _queries(watch: Watch) -> list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict]:
@@ -187,7 +221,15 @@ def _problems(args: AlarmsArgs) -> Iterator[str]:
         yield f"two watches are called {repeated!r}; give each its own name"
     for taken in sorted(name for name in names if re.fullmatch(r"critical(-\d+)?", name)):
         yield f"no watch may be called {taken!r}: that is a composite's name"
-    for watch in args.watches:
+    for changed in sorted(args.changes.keys() - set(names)):
+        nearest = get_close_matches(changed, names, n=1, cutoff=0)
+        hint = f"the nearest is {nearest[0]!r}" if nearest else "there are none"
+        yield f"changes names {changed!r}, and no watch is called so; {hint}"
+    physical = [_physical_name(args, watch) for watch in args.watches]
+    for repeated in sorted({each for each in physical if physical.count(each) > 1}):
+        if names.count(repeated.removeprefix(f"{args.name_prefix}-")) < 2:
+            yield f"two alarms would have the physical name {repeated!r}; give each its own"
+    for watch in args.changed_watches:
         yield from _watch_problems(args, watch)
 
 

@@ -28,13 +28,15 @@ _POLICIES = {
 class RestoreTest:
     """Restores the database's newest backup by `schedule`, into the subnets and the group named here.
 
-    The copy lives for `validation_window_hours`, in which it can be queried, and is then deleted.
+    The copy lives for `validation_window_hours`, in which it can be queried, and is then deleted. A Multi-AZ DB cluster
+    (`is_cluster`) comes back as one; an instance comes back without a standby.
     """
 
     schedule: str
     database_arn: pulumi.Input[str]
     subnet_group_name: pulumi.Input[str]
     security_group_id: pulumi.Input[str]
+    is_cluster: bool = False
     validation_window_hours: int = 4
 
 
@@ -227,7 +229,7 @@ class Backups(pulumi.ComponentResource):
             restore_metadata_overrides={
                 "dbSubnetGroupName": test.subnet_group_name,
                 "vpcSecurityGroupIds": _json.dumps([test.security_group_id]),
-                "multiAz": "false",
+                **({} if test.is_cluster else {"multiAz": "false"}),
             },
             opts=child,
         )

@@ -49,6 +49,8 @@ class CacheArgs:
     log_retention_days: int
     log_group_prefix: str
     protect: bool
+    replication_group_id: str | None = None  # None: the engine makes one
+    evictions_per_5_minutes: int | None = None  # a product's own figure; None: 1000, three times in a row
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,9 +87,14 @@ class CacheArgs:
 
 
 class Cache(pulumi.ComponentResource):
-    """`endpoint` is the configuration endpoint in cluster mode, else the primary's."""
+    """`endpoint` is the configuration endpoint in cluster mode, else the primary's.
+
+    `reader_endpoint` spreads reads over the replicas, and leads to the primary where there is none; in cluster mode it
+    is the configuration endpoint too, from which clients learn who has a copy of which slot.
+    """
 
     endpoint: pulumi.Output[str]
+    reader_endpoint: pulumi.Output[str]
     port: int
     replication_group_id: pulumi.Output[str]
     watches: list[Watch]
@@ -104,11 +111,15 @@ class Cache(pulumi.ComponentResource):
         self.endpoint = (
             group.configuration_endpoint_address if args.cluster_mode else group.primary_endpoint_address
         )
+        self.reader_endpoint = (
+            group.configuration_endpoint_address if args.cluster_mode else group.reader_endpoint_address
+        )
         self.port = PORT
         self.watches = [watch for shard in self._shards() for watch in self._shard_watches(shard)]
         self.register_outputs(
             {
                 "endpoint": self.endpoint,
+                "reader_endpoint": self.reader_endpoint,
                 "port": self.port,
                 "replication_group_id": self.replication_group_id,
             }
@@ -181,6 +192,7 @@ class Cache(pulumi.ComponentResource):
         final_snapshot = f"{args.log_group_prefix.strip('/').replace('/', '-')}-final"
         return aws.elasticache.ReplicationGroup(
             self._prefix,
+            replication_group_id=args.replication_group_id,
             description=f"{self._prefix}: {args.engine} {args.engine_version}",
             engine=args.engine,
             engine_version=args.engine_version,
@@ -253,8 +265,9 @@ class Cache(pulumi.ComponentResource):
         severity: Severity = "warning",
         stat: str = "Maximum",
         comparison: Comparison = "GreaterThanThreshold",
+        minutes: int = 15,
     ) -> Watch:
-        """The node of the shard that is worst off, for 15 minutes."""
+        """The node of the shard that is worst off, for so many minutes."""
         metrics = [
             self._metric(f"node{place}", node, metric_name, stat)
             for place, node in enumerate(self._nodes(shard))
@@ -265,12 +278,13 @@ class Cache(pulumi.ComponentResource):
             severity=severity,
             threshold=threshold,
             comparison=comparison,
-            evaluation_periods=3,
+            evaluation_periods=minutes // 5,
             metrics=metrics,
             expression=f"MAX({_listed(metrics)})" if len(metrics) > 1 else None,
         )
 
     def _shard_watches(self, shard: str) -> list[Watch]:
+        evictions = self._args.evictions_per_5_minutes
         watches = [
             self._highest(
                 shard,
@@ -288,8 +302,9 @@ class Cache(pulumi.ComponentResource):
                 "Connections (count) of the 65,000 that a node takes.",
             ),
         ]
-        evicts = self._args.parameters.get("maxmemory-policy", "").startswith("allkeys-")
-        if not evicts:
+        policy = self._args.parameters.get("maxmemory-policy", "")
+        evicts_anything = policy.startswith("allkeys-")
+        if not evicts_anything:
             watches.append(
                 self._highest(
                     shard,
@@ -300,15 +315,18 @@ class Cache(pulumi.ComponentResource):
                     severity="critical",
                 )
             )
-        else:
+        # A volatile-* cache evicts too, but only keys with a time to live: watched where the product gives a figure.
+        if evicts_anything or (policy.startswith("volatile-") and evictions is not None):
             watches.append(
                 self._highest(
                     shard,
                     "evictions",
                     "Evictions",
-                    1000,
-                    "Keys evicted in 5 minutes (count): the cache is too small for what it is asked.",
+                    1000 if evictions is None else evictions,
+                    f"Keys evicted in 5 minutes (count), more than {1000 if evictions is None else evictions}: "
+                    "the cache is too small for what it is asked.",
                     stat="Sum",
+                    minutes=15 if evictions is None else 5,
                 )
             )
         if self._args.replicas_per_shard:

@@ -11,14 +11,19 @@ import pulumi_aws as aws
 from components._watch import Metric, Watch
 
 MAX_NAMES = 10  # ACM quotas, domain names per certificate
-RENEWAL_ALARM_DAYS = 30  # ACM renews 45 days ahead or earlier: at 30 something has kept it from doing so
+RENEWAL_DAYS = 45  # ACM renews so long ahead, or earlier
+RENEWAL_ALARM_DAYS = 30  # something has kept it from doing so
 
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateArgs:
+    """`region` where it is not the stack's own: CloudFront takes certificates of us-east-1 only."""
+
     domain_name: str
     subject_alternative_names: Sequence[str] = ()
     zone_id: pulumi.Input[str]
+    region: str | None = None
+    alarm_days: int = RENEWAL_ALARM_DAYS
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -30,6 +35,11 @@ class CertificateArgs:
         names = [self.domain_name, *self.subject_alternative_names]
         for repeated in sorted({name for name in names if names.count(name) > 1}):
             yield f"{repeated} is named more than once"
+        if not 1 <= self.alarm_days < RENEWAL_DAYS:
+            yield (
+                f"alarm_days must be 1 to {RENEWAL_DAYS - 1}, got {self.alarm_days}: ACM renews "
+                f"{RENEWAL_DAYS} days ahead"
+            )
         if len(names) > MAX_NAMES:
             yield f"a certificate has at most {MAX_NAMES} names, got {len(names)}"
 
@@ -49,6 +59,7 @@ class Certificate(pulumi.ComponentResource):
             domain_name=args.domain_name,
             subject_alternative_names=sorted(args.subject_alternative_names) or None,
             validation_method="DNS",
+            region=args.region,
             tags={**args.tags, "Name": args.domain_name},
             opts=child,
         )
@@ -72,6 +83,7 @@ class Certificate(pulumi.ComponentResource):
             f"{name}-validation",
             certificate_arn=certificate.arn,
             validation_record_fqdns=[record.fqdn for record in records],
+            region=args.region,
             opts=child,
         )
 
@@ -80,11 +92,11 @@ class Certificate(pulumi.ComponentResource):
             Watch(
                 name=f"{name}-expiry",
                 description=(
-                    f"Days until the certificate of {args.domain_name} expires, fewer than {RENEWAL_ALARM_DAYS}: "
+                    f"Days until the certificate of {args.domain_name} expires, fewer than {args.alarm_days}: "
                     "ACM could not renew it"
                 ),
                 severity="critical",
-                threshold=RENEWAL_ALARM_DAYS,
+                threshold=args.alarm_days,
                 comparison="LessThanThreshold",
                 metrics=[
                     Metric(
@@ -96,6 +108,7 @@ class Certificate(pulumi.ComponentResource):
                     )
                 ],
                 period_s=86_400,
+                region=args.region,
             )
         ]
         self.register_outputs({"arn": self.arn})

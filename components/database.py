@@ -4,48 +4,24 @@ Private, encrypted, TLS only; the master password is RDS's own unless there are 
 grants are SQL and belong to the bootstrap task.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
-from components._database_watches import instance_watches, primary_watches, replica_watches
+from components import _postgres
+from components._database_watches import (
+    DEFAULT,
+    Thresholds,
+    instance_watches,
+    primary_watches,
+    replica_watches,
+)
 from components._iam import assume_role
+from components._postgres import LOG_EXPORTS, PORT
 from components._watch import Watch
 
-PORT = 5432
-LOG_EXPORTS = ("postgresql", "upgrade")
-# Read only when the server starts: pg_settings.context = 'postmaster' (PostgreSQL manual, chapter "Server
-# Configuration"), and RDS's own of that kind. RDS refuses to apply these at once.
-STATIC_PARAMETERS = frozenset(
-    {
-        "autovacuum_freeze_max_age",
-        "autovacuum_max_workers",
-        "autovacuum_multixact_freeze_max_age",
-        "huge_pages",
-        "max_connections",
-        "max_files_per_process",
-        "max_locks_per_transaction",
-        "max_logical_replication_workers",
-        "max_pred_locks_per_transaction",
-        "max_prepared_transactions",
-        "max_replication_slots",
-        "max_wal_senders",
-        "max_worker_processes",
-        "rds.force_ssl",
-        "rds.logical_replication",
-        "shared_buffers",
-        "shared_preload_libraries",
-        "superuser_reserved_connections",
-        "track_activity_query_size",
-        "track_commit_timestamp",
-        "wal_buffers",
-    }
-)
-_IDENTIFIER = re.compile(r"[a-z](?!.*--)[a-z0-9-]{0,61}[a-z0-9]")
-_VERSION = re.compile(r"\d+(\.\d+)?")
 _EVENTS = (
     "availability",
     "failover",
@@ -109,28 +85,22 @@ class DatabaseArgs:
     master_password: MasterPassword | None = None
     event_topic_arn: pulumi.Input[str] | None = None
     slow_query_ms: int = 1000
+    thresholds: Thresholds = DEFAULT
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if found := [*self._name_problems(), *self._size_problems(), *self._parameter_problems()]:
+        parameters = _postgres.parameter_problems(self.parameters, self.slow_query_ms)
+        if found := [*self._name_problems(), *self._size_problems(), *parameters]:
             raise ValueError(f"database {self.identifier}: " + "; ".join(found))
 
     @property
     def major_version(self) -> str:
-        return self.engine_version.split(".")[0]
+        return _postgres.major(self.engine_version)
 
     def _name_problems(self) -> list[str]:
         names = [self.identifier, *(replica.identifier for replica in self.replicas)]
-        found = [
-            f"identifier {name!r} must be 2 to 63 lower-case letters, digits and single hyphens, begin with "
-            "a letter and not end with a hyphen"
-            for name in names
-            if not _IDENTIFIER.fullmatch(name)
-        ]
-        found += [f"identifier {n!r} is used twice" for n in sorted({n for n in names if names.count(n) > 1})]
-        if not _VERSION.fullmatch(self.engine_version):
-            found.append(f"engine_version must be like 16 or 16.8, got {self.engine_version!r}")
-        return found
+        found = [f"identifier {n!r} is used twice" for n in sorted({n for n in names if names.count(n) > 1})]
+        return [*_postgres.name_problems(names, self.engine_version), *found]
 
     def _size_problems(self) -> list[str]:
         found = []
@@ -155,13 +125,6 @@ class DatabaseArgs:
                 "read replicas need master_password: RDS makes none of an instance whose password it manages"
             )
         return found
-
-    def _parameter_problems(self) -> list[str]:
-        return [
-            f"parameter {name} is set by the component to {value}; leave it out"
-            for name, value in _own_parameters(self.slow_query_ms).items()
-            if name in self.parameters
-        ]
 
 
 class Database(pulumi.ComponentResource):
@@ -222,20 +185,21 @@ class Database(pulumi.ComponentResource):
     def _watches(self, primary: aws.rds.Instance, replicas: Sequence[aws.rds.Instance]) -> list[Watch]:
         args = self._args
         watches = primary_watches(
-            self._prefix, primary.identifier, allocated_storage_gib=args.allocated_storage_gib
+            self._prefix, [primary.identifier], allocated_storage_gib=args.allocated_storage_gib
         )
         labelled = [(self._prefix, args.instance_class, primary.identifier)]
         for declared, replica in zip(args.replicas, replicas, strict=True):
             label = f"{self._prefix}-{declared.identifier}"
             labelled.append((label, declared.instance_class, replica.identifier))
-            watches += replica_watches(label, replica.identifier)
+            watches += replica_watches(label, [replica.identifier])
         for label, instance_class, identifier in labelled:
             watches += instance_watches(
                 label,
-                identifier,
+                [identifier],
                 instance_class=instance_class,
                 allocated_storage_gib=args.allocated_storage_gib,
                 max_connections=args.parameters.get("max_connections"),
+                thresholds=args.thresholds,
             )
         return watches
 
@@ -246,18 +210,13 @@ class Database(pulumi.ComponentResource):
         # The family is in the name, so a major upgrade makes the new group before it lets go of the old one.
         family = f"postgres{self._args.major_version}"
         label = f"{self._prefix}-{family}"
-        values = {**_own_parameters(self._args.slow_query_ms), **self._args.parameters}
         return aws.rds.ParameterGroup(
             label,
             family=family,
             description=f"{self._args.identifier} and its replicas",
             parameters=[
-                {
-                    "name": name,
-                    "value": value,
-                    "apply_method": "pending-reboot" if name in STATIC_PARAMETERS else "immediate",
-                }
-                for name, value in sorted(values.items())
+                {"name": each.name, "value": each.value, "apply_method": each.apply_method}
+                for each in _postgres.parameters(self._args.parameters, self._args.slow_query_ms)
             ],
             tags=self._named(label),
             opts=self._child,
@@ -404,14 +363,3 @@ class Database(pulumi.ComponentResource):
             tags=self._named(f"{self._prefix}-events"),
             opts=self._child,
         )
-
-
-def _own_parameters(slow_query_ms: int) -> dict[str, str]:
-    return {
-        "log_connections": "1",
-        "log_disconnections": "1",
-        "log_lock_waits": "1",
-        "log_min_duration_statement": str(slow_query_ms),
-        "rds.force_ssl": "1",
-        "shared_preload_libraries": "pg_stat_statements",
-    }

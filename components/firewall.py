@@ -35,7 +35,8 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class FirewallArgs:
-    """`prefix_lists`: name to id, so that an edge can lead to S3.
+    """`prefix_lists`: name to id, so that an edge can lead to S3. `neighbours`: the same for security groups in
+    other hands; only this stack's end of an edge to one of them is opened.
 
     Raises ValueError on groups or edges that are listed twice, on names that are not known, on an edge
     between two ends that are no group, and on any way in from the internet but ports 80 and 443.
@@ -45,6 +46,7 @@ class FirewallArgs:
     groups: Sequence[str]
     edges: Sequence[Edge]
     prefix_lists: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    neighbours: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class FirewallArgs:
             raise ValueError("firewall: " + "; ".join(found))
 
     def _group_problems(self) -> list[str]:
-        outside = {INTERNET, *self.prefix_lists}
+        outside = {INTERNET, *self.prefix_lists, *self.neighbours}
         found = [f"group {name!r} is listed twice" for name in _twice(self.groups)]
         found += [
             f"group {name!r} has the name of something outside the VPC; rename it"
@@ -61,7 +63,7 @@ class FirewallArgs:
         return found
 
     def _edge_problems(self) -> list[str]:
-        known = {INTERNET, *self.prefix_lists, *self.groups}
+        known = {INTERNET, *self.prefix_lists, *self.neighbours, *self.groups}
         names = ", ".join(sorted(known))
         found = [f"edge {edge} is listed twice" for edge in _twice([str(edge) for edge in self.edges])]
         for edge in self.edges:
@@ -103,6 +105,7 @@ class Firewall(pulumi.ComponentResource):
             ).id
             for group in args.groups
         }
+        self._reachable: dict[str, pulumi.Input[str]] = {**args.neighbours, **self.group_ids}
         for edge in args.edges:
             self._way_out(edge)
             self._way_in(edge)
@@ -119,7 +122,7 @@ class Firewall(pulumi.ComponentResource):
         aws.vpc.SecurityGroupEgressRule(
             label,
             security_group_id=self.group_ids[edge.source],
-            referenced_security_group_id=self.group_ids.get(edge.target),
+            referenced_security_group_id=self._reachable.get(edge.target),
             prefix_list_id=self._args.prefix_lists.get(edge.target),
             cidr_ipv4=ANYWHERE if edge.target == INTERNET else None,
             ip_protocol=edge.protocol,
@@ -137,7 +140,7 @@ class Firewall(pulumi.ComponentResource):
         aws.vpc.SecurityGroupIngressRule(
             label,
             security_group_id=self.group_ids[edge.target],
-            referenced_security_group_id=self.group_ids.get(edge.source),
+            referenced_security_group_id=self._reachable.get(edge.source),
             prefix_list_id=self._args.prefix_lists.get(edge.source),
             cidr_ipv4=ANYWHERE if edge.source == INTERNET else None,
             ip_protocol=edge.protocol,

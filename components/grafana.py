@@ -15,6 +15,14 @@ from components._iam import Statement, assume_role, document, statement
 
 _CONFIGURATION = json.dumps({"unifiedAlerting": {"enabled": True}, "plugins": {"pluginAdminEnabled": False}})
 
+_QUERIES = [
+    "aps:DescribeWorkspace",
+    "aps:GetLabels",
+    "aps:GetMetricMetadata",
+    "aps:GetSeries",
+    "aps:QueryMetrics",
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class GrafanaArgs:
@@ -27,7 +35,7 @@ class GrafanaArgs:
     workspace_name: str
     grafana_version: str
     account_id: str
-    prometheus_arn: pulumi.Input[str]
+    prometheus_arn: pulumi.Input[str] | None  # None: it reads CloudWatch alone
     admin_group_ids: Sequence[str] = ()
     viewer_group_ids: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -68,7 +76,7 @@ class Grafana(pulumi.ComponentResource):
             authentication_providers=["AWS_SSO"],
             permission_type="CUSTOMER_MANAGED",
             role_arn=role.arn,
-            data_sources=["PROMETHEUS", "CLOUDWATCH"],
+            data_sources=["PROMETHEUS", "CLOUDWATCH"] if args.prometheus_arn is not None else ["CLOUDWATCH"],
             configuration=_CONFIGURATION,
             tags=tags,
             opts=child,
@@ -89,18 +97,15 @@ class Grafana(pulumi.ComponentResource):
 
 
 def _statements(args: GrafanaArgs) -> list[Statement]:
+    prometheus = args.prometheus_arn
+    listed = [
+        "cloudwatch:DescribeAlarmsForMetric",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:ListMetrics",
+        "tag:GetResources",
+    ]
     return [
-        statement(
-            [
-                "aps:DescribeWorkspace",
-                "aps:GetLabels",
-                "aps:GetMetricMetadata",
-                "aps:GetSeries",
-                "aps:QueryMetrics",
-            ],
-            args.prometheus_arn,
-            sid="QueryPrometheus",
-        ),
+        *([statement(_QUERIES, prometheus, sid="QueryPrometheus")] if prometheus is not None else []),
         statement(
             "cloudwatch:DescribeAlarms",
             f"arn:aws:cloudwatch:*:{args.account_id}:alarm:*",
@@ -108,14 +113,6 @@ def _statements(args: GrafanaArgs) -> list[Statement]:
         ),
         # None of these can be limited to a resource (service authorization reference).
         statement(
-            [
-                "aps:ListWorkspaces",
-                "cloudwatch:DescribeAlarmsForMetric",
-                "cloudwatch:GetMetricData",
-                "cloudwatch:ListMetrics",
-                "tag:GetResources",
-            ],
-            "*",
-            sid="ReadFigures",
+            [*(["aps:ListWorkspaces"] if prometheus is not None else []), *listed], "*", sid="ReadFigures"
         ),
     ]

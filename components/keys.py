@@ -4,7 +4,7 @@ Inside the account IAM decides (the root statement hands over to it); services t
 a statement with the narrowest condition that AWS supports.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -35,15 +35,20 @@ _ENCRYPT_AND_READ = ("kms:Decrypt", "kms:GenerateDataKey*")
 class KeysArgs:
     """`alias_prefix` "rentalfix-prod" gives "alias/rentalfix-prod-data"; `deletion_window_days` is 7 to 30.
 
+    `elsewhere`: `region` is not the stack's own, so the keys are made there.
+
+    `cloudfront_reads`: distributions of this account may decrypt objects of buckets whose policy lets them read.
     Raises ValueError on a window outside AWS's limits and on unknown or repeated classes.
     """
 
     account_id: str
     region: str
+    elsewhere: bool = False
     alias_prefix: str
     classes: Sequence[KeyClass]
     deletion_window_days: int
     protect: bool
+    cloudfront_reads: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,10 +73,12 @@ class Keys(pulumi.ComponentResource):
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:security:Keys", name, None, opts)
         self.arns = {}
+        region = args.region if args.elsewhere else None
         for key_class in args.classes:
             label = f"{name}-{key_class}"
             key = aws.kms.Key(
                 label,
+                region=region,
                 description=f"{args.alias_prefix}: {_HOLDS[key_class]}",
                 enable_key_rotation=True,
                 deletion_window_in_days=args.deletion_window_days,
@@ -81,6 +88,7 @@ class Keys(pulumi.ComponentResource):
             )
             aws.kms.Alias(
                 label,
+                region=region,
                 name=f"alias/{args.alias_prefix}-{key_class}",
                 target_key_id=key.key_id,
                 opts=pulumi.ResourceOptions(parent=self),
@@ -124,8 +132,21 @@ def _log_delivery(args: KeysArgs) -> list[Statement]:
             principals={"Service": "delivery.logs.amazonaws.com"},
             conditions={"StringEquals": {"aws:SourceAccount": args.account_id}},
             sid="LogDeliveryToBuckets",
-        )
+        ),
+        *(_distributions(args) if args.cloudfront_reads else ()),
     ]
+
+
+def _distributions(args: KeysArgs) -> Iterator[Statement]:
+    """Any distribution of the account: which one reads which bucket is said by the bucket, and a key that named it
+    would have to wait for it, with all that is encrypted."""
+    yield statement(
+        "kms:Decrypt",
+        "*",
+        principals={"Service": "cloudfront.amazonaws.com"},
+        conditions={"ArnLike": {"aws:SourceArn": f"arn:aws:cloudfront::{args.account_id}:distribution/*"}},
+        sid="DistributionsOfThisAccount",
+    )
 
 
 def _topics(args: KeysArgs) -> list[Statement]:

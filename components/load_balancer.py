@@ -5,36 +5,32 @@ application: a listener can name one allowed origin, and a product has several. 
 sends the client's address in X-Forwarded-For, to which it appends.
 """
 
-import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 
+from components._entry import SecurityHeaders, load_balancer_problems
 from components._watch import Metric, Watch
 
-MAX_NAME = 24  # of 32 characters the engine's suffix takes 8
-_TLS_12_OR_NEWER = re.compile(r"ELBSecurityPolicy-(TLS13-1-[23]|TLS-1-2|FS-1-2)-.+")
+MAX_PHYSICAL_NAME = 32  # ELB API, CreateLoadBalancer
+MAX_NAME = MAX_PHYSICAL_NAME - 8  # the engine's suffix takes 8
 # Redirects take the priorities after those that services choose.
 REDIRECT_PRIORITIES = range(40_000, 50_001)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecurityHeaders:
-    """Headers on every answer, whatever the application says; None leaves one to the application."""
-
-    strict_transport_security: str | None = "max-age=31536000; includeSubDomains"
-    x_content_type_options: str | None = "nosniff"
-    x_frame_options: str | None = "DENY"
-    content_security_policy: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """`hosts` and the keys of `redirects` get DNS records in the zone; a redirect sends its host to another one."""
+    """`hosts` and the keys of `redirects` get DNS records in the zone; a redirect sends its host to another one.
 
+    `load_balancer_name` is a physical name; None lets the engine choose one. `client_keep_alive_s` None is AWS's
+    hour.
+    """
+
+    load_balancer_name: str | None = None
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_id: pulumi.Input[str]
     certificate_arn: pulumi.Input[str]
@@ -45,7 +41,11 @@ class LoadBalancerArgs:
     zone_id: pulumi.Input[str]
     security_headers: SecurityHeaders = field(default_factory=SecurityHeaders)
     redirects: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    http2: bool = True
+    preserve_host_header: bool = True
+    xff_header_processing_mode: Literal["append", "preserve", "remove"] = "append"
     idle_timeout_s: int = 60
+    client_keep_alive_s: int | None = None
     protect: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,10 +57,11 @@ class LoadBalancerArgs:
     def _problems(self) -> Iterator[str]:
         if len(self.subnet_ids) < 2:
             yield f"subnet_ids must name subnets in at least two zones, got {len(self.subnet_ids)}"
-        if not _TLS_12_OR_NEWER.fullmatch(self.tls_policy):
+        yield from load_balancer_problems(self.tls_policy, self.idle_timeout_s, self.client_keep_alive_s)
+        if self.load_balancer_name is not None and len(self.load_balancer_name) > MAX_PHYSICAL_NAME:
             yield (
-                "tls_policy must be a policy without TLS 1.0 and 1.1, such as "
-                f"ELBSecurityPolicy-TLS13-1-2-2021-06, got {self.tls_policy!r}"
+                f"load_balancer_name has at most {MAX_PHYSICAL_NAME} characters, "
+                f"got {len(self.load_balancer_name)}"
             )
         if not self.hosts:
             yield "hosts is empty: name at least one host"
@@ -90,17 +91,19 @@ class LoadBalancer(pulumi.ComponentResource):
 
         balancer = aws.lb.LoadBalancer(
             name,
+            name=args.load_balancer_name,
             load_balancer_type="application",
             internal=False,
             ip_address_type="ipv4",
             subnets=args.subnet_ids,
             security_groups=[args.security_group_id],
-            enable_http2=True,
-            preserve_host_header=True,
-            xff_header_processing_mode="append",
+            enable_http2=args.http2,
+            preserve_host_header=args.preserve_host_header,
+            xff_header_processing_mode=args.xff_header_processing_mode,
             drop_invalid_header_fields=True,
             desync_mitigation_mode="defensive",
             idle_timeout=args.idle_timeout_s,
+            client_keep_alive=args.client_keep_alive_s,
             enable_deletion_protection=args.protect,
             access_logs={
                 "bucket": args.access_log_bucket,

@@ -5,7 +5,7 @@ The log's own fields are the product's (RentalFix guide L531-545): their names c
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -13,6 +13,9 @@ import pulumi_aws as aws
 from components._watch import Metric, Watch
 
 ERROR_LEVELS = ("error", "fatal")
+# In plain text: as a word of its own, or as Winston and its like begin a line.
+_TEXT_PATTERN = " ".join(f'?{level.upper()} ?"{level}:"' for level in ERROR_LEVELS)
+_TEXT_EXPRESSION = "|".join(f"{level.upper()}|{level}:" for level in ERROR_LEVELS)
 # Names of CloudWatch Logs' managed data identifiers ("Types of data that you can protect").
 PERSONAL_DATA = (
     "Address",
@@ -26,17 +29,18 @@ PERSONAL_DATA = (
 
 @dataclass(frozen=True, kw_only=True)
 class LogFields:
-    """What the fields of a log line are called; durations are in milliseconds."""
+    """What the fields of a log line are called; durations are in milliseconds, None where no line has them."""
 
     level: str
-    duration_ms: str
-    query_duration_ms: str
+    duration_ms: str | None = None
+    query_duration_ms: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogInsightsArgs:
     """`log_groups` by service; figures go to `namespace` ("RentalFix/prod") as "<service>-errors" and so on.
 
+    Without `fields` the logs are no JSON: then only errors are counted, by the words that mark them.
     More than `error_lines_per_5_minutes` is worth a look. Raises ValueError without log groups, on a namespace
     of AWS's own and on a field name that a filter pattern cannot hold.
     """
@@ -44,7 +48,7 @@ class LogInsightsArgs:
     log_groups: Mapping[str, pulumi.Input[str]]
     namespace: str
     query_prefix: str
-    fields: LogFields
+    fields: LogFields | None
     error_lines_per_5_minutes: int = 10
     personal_data: Sequence[str] = PERSONAL_DATA
 
@@ -55,7 +59,10 @@ class LogInsightsArgs:
 
 
 class LogInsights(pulumi.ComponentResource):
-    """`durations` and `query_durations` by service: milliseconds, for objectives and dashboards."""
+    """`durations` and `query_durations` by service: milliseconds, for objectives and dashboards.
+
+    They are empty where the log lines do not say.
+    """
 
     errors: Mapping[str, Metric]
     durations: Mapping[str, Metric]
@@ -76,18 +83,20 @@ class LogInsights(pulumi.ComponentResource):
             )
 
         self.errors = {service: _metric(args, service, "errors", "Sum") for service in args.log_groups}
-        self.durations = {s: _metric(args, s, "duration-ms", "p95") for s in args.log_groups}
-        self.query_durations = {s: _metric(args, s, "query-duration-ms", "p95") for s in args.log_groups}
+        self.durations, self.query_durations = (
+            {service: _metric(args, service, f"{part}-ms", "p95") for service in args.log_groups}
+            if part in _durations(args.fields)
+            else {}
+            for part in ("duration", "query-duration")
+        )
         self.watches = [_too_many_errors(args, service, metric) for service, metric in self.errors.items()]
         self.register_outputs({"namespace": args.namespace})
 
     def _figures(self, label: str, service: str, log_group: pulumi.Input[str], args: LogInsightsArgs) -> None:
-        fields = args.fields
-        levels = " || ".join(f'$.{fields.level} = "{level}"' for level in ERROR_LEVELS)
         # A count has a zero in quiet minutes; a duration of nothing is no duration.
         filters: Mapping[str, tuple[str, aws.cloudwatch.LogMetricFilterMetricTransformationArgsDict]] = {
             "errors": (
-                f"{{ {levels} }}",
+                _error_pattern(args.fields),
                 {
                     "name": f"{service}-errors",
                     "namespace": args.namespace,
@@ -96,8 +105,10 @@ class LogInsights(pulumi.ComponentResource):
                     "unit": "Count",
                 },
             ),
-            "duration": _duration(args, f"{service}-duration-ms", fields.duration_ms),
-            "query-duration": _duration(args, f"{service}-query-duration-ms", fields.query_duration_ms),
+            **{
+                part: _duration(args, f"{service}-{part}-ms", log_field)
+                for part, log_field in _durations(args.fields).items()
+            },
         }
         for part, (pattern, transformation) in filters.items():
             aws.cloudwatch.LogMetricFilter(
@@ -137,6 +148,22 @@ def mask(personal_data: Sequence[str]) -> dict[str, object]:
     }
 
 
+def _error_pattern(fields: LogFields | None) -> str:
+    """A filter has one pattern: that for JSON finds nothing in plain text, and the other too much in JSON."""
+    if fields is None:
+        return _TEXT_PATTERN
+    levels = " || ".join(f'$.{fields.level} = "{level}"' for level in ERROR_LEVELS)
+    return f"{{ {levels} }}"
+
+
+def _durations(fields: LogFields | None) -> dict[str, str]:
+    """The fields that hold one, by the part of the metric's name that says which."""
+    if fields is None:
+        return {}
+    named = {"duration": fields.duration_ms, "query-duration": fields.query_duration_ms}
+    return {part: log_field for part, log_field in named.items() if log_field is not None}
+
+
 def _duration(
     args: LogInsightsArgs, metric_name: str, log_field: str
 ) -> tuple[str, aws.cloudwatch.LogMetricFilterMetricTransformationArgsDict]:
@@ -151,12 +178,17 @@ def _duration(
     )
 
 
-def _query_texts(fields: LogFields) -> Mapping[str, str]:
+def _query_texts(fields: LogFields | None) -> Mapping[str, str]:
     levels = ", ".join(f'"{level}"' for level in ERROR_LEVELS)
+    is_error = f"{fields.level} in [{levels}]" if fields else f"@message like /{_TEXT_EXPRESSION}/"
+    durations = _durations(fields)
+    slowest = {
+        "slowest-requests": durations.get("duration"),
+        "slowest-queries": durations.get("query-duration"),
+    }
     return {
-        "errors": f"filter {fields.level} in [{levels}]\n| sort @timestamp desc\n| limit 100",
-        "slowest-requests": _slowest(fields.duration_ms),
-        "slowest-queries": _slowest(fields.query_duration_ms),
+        "errors": f"filter {is_error}\n| sort @timestamp desc\n| limit 100",
+        **{query: _slowest(log_field) for query, log_field in slowest.items() if log_field is not None},
     }
 
 
@@ -189,11 +221,6 @@ def _problems(args: LogInsightsArgs) -> Iterator[str]:
         yield "personal_data is empty; name at least one identifier to mask"
     if args.error_lines_per_5_minutes < 0:
         yield f"error_lines_per_5_minutes must be at least 0, got {args.error_lines_per_5_minutes}"
-    named = {
-        "level": args.fields.level,
-        "duration_ms": args.fields.duration_ms,
-        "query_duration_ms": args.fields.query_duration_ms,
-    }
-    for key, value in named.items():
-        if not value.replace("_", "").replace(".", "").isalnum():
+    for key, value in asdict(args.fields).items() if args.fields else ():
+        if value is not None and not value.replace("_", "").replace(".", "").isalnum():
             yield f"fields.{key} must be a name of letters, digits, _ and ., got {value!r}"

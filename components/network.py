@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components._iam import assume_role, document, statement
-from components._subnets import ZonePlan, plan, problems
+from components._subnets import Blocks, ZonePlan, plan, problems
 from components._watch import Metric, Watch
 
 NatGateways = Literal["per_zone", "single", "none"]
@@ -30,12 +30,13 @@ class NetworkArgs:
     zones: Sequence[str]
     region: str
     nat_gateways: NatGateways
+    subnets: Blocks | None = None  # None: cut out of cidr_block
     flow_log_retention_days: int
     log_key_arn: pulumi.Input[str]
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if found := problems(self.cidr_block, self.zones, self.region):
+        if found := problems(self.cidr_block, self.zones, self.region, self.subnets):
             raise ValueError("network: " + "; ".join(found))
 
 
@@ -52,7 +53,7 @@ class Network(pulumi.ComponentResource):
         super().__init__("groundwork:network:Network", name, None, opts)
         self._prefix, self._tags = name, args.tags
         self._child = pulumi.ResourceOptions(parent=self)
-        zones = plan(args.cidr_block, args.zones)
+        zones = plan(args.cidr_block, args.zones, args.subnets)
 
         vpc = aws.ec2.Vpc(
             name,

@@ -26,6 +26,8 @@ _PUBLISHERS = (
 class NotificationsArgs:
     """`emails` by severity; the first of `regions` is the stack's own, where `kms_key_arn` encrypts.
 
+    `topic_names` by severity are fixed names of that region's topics, for scripts that use them already.
+
     A further region is one whose metrics only exist there, such as us-east-1 for Route 53; it gets its own key.
     Raises ValueError on a missing severity, a critical one that nobody reads, bad or repeated addresses.
     """
@@ -34,6 +36,7 @@ class NotificationsArgs:
     regions: Sequence[str]
     kms_key_arn: pulumi.Input[str]
     account_id: str
+    topic_names: Mapping[Severity, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,6 +84,7 @@ class Notifications(pulumi.ComponentResource):
         label = f"{name}-{severity}-{region}"
         topic = aws.sns.Topic(
             label,
+            name=args.topic_names.get(severity) if region == args.regions[0] else None,
             region=region,
             kms_master_key_id=key,
             tags={**args.tags, "Name": label},
@@ -129,6 +133,11 @@ def _policy(topic_arn: pulumi.Input[str], account_id: str) -> pulumi.Output[str]
             conditions={"StringEquals": {"aws:SourceAccount": account_id}},
             sid="PublishersOfThisAccount",
         ),
+        # EventBridge names neither account nor rule to a topic (its guide, "Amazon SNS permissions"), so there is
+        # nothing to put into a condition.
+        statement(
+            "sns:Publish", topic_arn, principals={"Service": "events.amazonaws.com"}, sid="EventBridgeRules"
+        ),
         # Managed Prometheus looks at the topic before it publishes (its guide, "Giving permission to send alert
         # messages to your Amazon SNS topic").
         statement(
@@ -163,5 +172,8 @@ def _problems(args: NotificationsArgs) -> Iterator[str]:
                 yield f"emails.{severity} has {address!r}, which is no email address; write name@domain"
             if list(addresses).count(address) > 1:
                 yield f"emails.{severity} lists {address} twice; name it once"
+    names = list(args.topic_names.values())
+    for topic in sorted({topic for topic in names if names.count(topic) > 1}):
+        yield f"topic_names has {topic} twice; the severities need topics of their own"
     for region in sorted({region for region in args.regions if args.regions.count(region) > 1}):
         yield f"regions lists {region} twice; name it once"

@@ -16,25 +16,31 @@ from components._watch import Metric, Severity, Watch
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One alerting rule; `for_` is a Prometheus duration ("5m") and `expr` is PromQL."""
+    """One alerting rule; `for_` is a Prometheus duration ("5m") and `expr` is PromQL.
+
+    `document_expr` is what the product's documents have in its place, where that could never fire: it is kept beside
+    the alert, for whoever compares the two.
+    """
 
     alert: str
     expr: str
     for_: str
     severity: Severity
     summary: str
+    document_expr: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
     """`alias` names the workspace; `group` is the rule group, as in the product's own rule file.
 
-    Raises ValueError without rules, on repeated names, and on a severity without a topic.
+    Without rules it keeps figures for whoever looks at them. Raises ValueError on rules without a group, on repeated
+    names, and on a severity without a topic.
     """
 
     alias: str
-    group: str
-    rules: Sequence[Rule]
+    group: str | None = None
+    rules: Sequence[Rule] = ()
     region: str
     topic_arns: Mapping[Severity, pulumi.Input[str]]
     log_group_name: str  # under /aws/vendedlogs/, the only place that AWS writes to unasked
@@ -73,27 +79,28 @@ class Prometheus(pulumi.ComponentResource):
             tags={**args.tags, "Name": args.alias},
             opts=child,
         )
-        aws.amp.RuleGroupNamespace(
-            f"{name}-rules",
-            name=args.group,
-            workspace_id=workspace.id,
-            data=rule_file(args.group, args.rules),
-            tags={**args.tags, "Name": args.group},
-            opts=child,
-        )
-        aws.amp.AlertManagerDefinition(
-            f"{name}-alerts",
-            workspace_id=workspace.id,
-            definition=pulumi.Output.all(**args.topic_arns).apply(
-                lambda topic_arns: alert_manager_file(topic_arns, args.region)
-            ),
-            opts=child,
-        )
+        if args.group is not None and args.rules:
+            aws.amp.RuleGroupNamespace(
+                f"{name}-rules",
+                name=args.group,
+                workspace_id=workspace.id,
+                data=rule_file(args.group, args.rules),
+                tags={**args.tags, "Name": args.group},
+                opts=child,
+            )
+            aws.amp.AlertManagerDefinition(
+                f"{name}-alerts",
+                workspace_id=workspace.id,
+                definition=pulumi.Output.all(**args.topic_arns).apply(
+                    lambda topic_arns: alert_manager_file(topic_arns, args.region)
+                ),
+                opts=child,
+            )
 
         self.workspace_id = workspace.id
         self.arn = workspace.arn
         self.endpoint = workspace.prometheus_endpoint
-        self.watches = [_undelivered(name, workspace.id)]
+        self.watches = [_undelivered(name, workspace.id)] if args.rules else []
         self.register_outputs({"workspace_id": self.workspace_id, "arn": self.arn, "endpoint": self.endpoint})
 
 
@@ -110,7 +117,7 @@ def rule_file(group: str, rules: Sequence[Rule]) -> str:
                             "expr": rule.expr,
                             "for": rule.for_,
                             "labels": {"severity": rule.severity},
-                            "annotations": {"summary": rule.summary},
+                            "annotations": _annotations(rule),
                         }
                         for rule in rules
                     ],
@@ -118,6 +125,11 @@ def rule_file(group: str, rules: Sequence[Rule]) -> str:
             ]
         }
     )
+
+
+def _annotations(rule: Rule) -> dict[str, str]:
+    document = {"document_expr": rule.document_expr} if rule.document_expr is not None else {}
+    return {"summary": rule.summary, **document}
 
 
 def alert_manager_file(topic_arns: Mapping[str, str], region: str) -> str:
@@ -163,8 +175,8 @@ def _yaml(document: Mapping[str, object]) -> str:
 
 
 def _problems(args: PrometheusArgs) -> Iterator[str]:
-    if not args.rules:
-        yield "rules is empty; give at least one, or leave Prometheus out"
+    if args.rules and args.group is None:
+        yield "group is missing; name the group that the rules stand in"
     if not args.log_group_name.startswith("/aws/vendedlogs/"):
         yield f"log_group_name must begin with /aws/vendedlogs/, got {args.log_group_name!r}"
     for severity in get_args(Severity):

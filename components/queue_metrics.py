@@ -33,7 +33,8 @@ _NETWORK_ACTIONS = [
 class Queue:
     """A BullMQ queue: its keys begin with "<prefix>:<name>:". `auth_secret_arn` holds the cache's token as text.
 
-    A job that waits longer than `max_wait_s` seconds is worth a look.
+    A job that waits longer than `max_wait_s` seconds is worth a look; so are more than `max_waiting` jobs, where that
+    is given, and jobs that fail in each five minutes of `rising_minutes`.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Queue:
     port: pulumi.Input[int]
     auth_secret_arn: pulumi.Input[str]
     max_wait_s: int = 300
+    max_waiting: int | None = None
+    rising_minutes: int = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,12 +222,22 @@ def _watches(metrics: QueueMetrics, queue: Queue) -> Iterator[Watch]:
     )
     yield Watch(
         name=f"queue-{queue.name}-failed",
-        description=f"Jobs of the queue {queue.name} that failed for good in the last 5 minutes",
+        description=_failing(queue),
         severity="warning",
         threshold=0,
         metrics=[metrics.metric(queue.name, "QueueFailedJobs")],
         expression="DIFF(queueFailedJobs)",
+        evaluation_periods=queue.rising_minutes // 5,
     )
+    if queue.max_waiting is not None:
+        yield Watch(
+            name=f"queue-{queue.name}-waiting",
+            description=f"Jobs of {queue.name} that wait (count), more than {queue.max_waiting} for 10 minutes",
+            severity="warning",
+            threshold=queue.max_waiting,
+            metrics=[metrics.metric(queue.name, "QueueLength")],
+            evaluation_periods=2,
+        )
     yield Watch(
         name=f"queue-{queue.name}-oldest-wait",
         description=f"The oldest waiting job of {queue.name} has waited for more than {queue.max_wait_s} seconds, "
@@ -233,6 +246,15 @@ def _watches(metrics: QueueMetrics, queue: Queue) -> Iterator[Watch]:
         threshold=queue.max_wait_s,
         metrics=[metrics.metric(queue.name, "QueueOldestWaitSeconds")],
         evaluation_periods=2,
+    )
+
+
+def _failing(queue: Queue) -> str:
+    if queue.rising_minutes == 5:
+        return f"Jobs of the queue {queue.name} that failed for good in the last 5 minutes"
+    return (
+        f"Jobs of the queue {queue.name} that failed for good, more in each five of {queue.rising_minutes} minutes: "
+        "look why; more workers would not help"
     )
 
 
@@ -247,6 +269,10 @@ def _problems(args: QueueMetricsArgs) -> Iterator[str]:
             yield f"queue name must be letters, digits, - and _, got {queue.name!r}"
         if queue.max_wait_s < 1:
             yield f"queue {queue.name}: max_wait_s must be at least 1 second, got {queue.max_wait_s}"
+        if queue.max_waiting is not None and queue.max_waiting < 1:
+            yield f"queue {queue.name}: max_waiting must be at least 1 job, got {queue.max_waiting}"
+        if queue.rising_minutes < 5 or queue.rising_minutes % 5:
+            yield f"queue {queue.name}: rising_minutes must be a multiple of 5, got {queue.rising_minutes}"
     if args.namespace.startswith("AWS/"):
         yield f"namespace must not begin with AWS/, which is Amazon's own, got {args.namespace!r}"
     if not 1 <= args.interval_min <= 5:

@@ -33,17 +33,32 @@ class Generate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecretArgs:
-    """Without `generate` no value is set. With `username` the value is JSON: {"username", "password"}.
+class GenerateBytes:
+    """So many random bytes; the value is their base64, on one line."""
 
-    `recovery_window_days`: 7 to 30, or 0 to delete at once. Raises ValueError on another window, and on a
-    username without a generated password.
+    length: int
+
+    def __post_init__(self) -> None:
+        if self.length < SHORTEST:
+            raise ValueError(f"secret: a generated secret needs at least {SHORTEST} bytes, got {self.length}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretArgs:
+    """Without `generate` and `value` no value is set. With `username` the value is JSON: {"username", "password"}.
+
+    `value` is put together from what other resources know, and must be an Output that is marked secret.
+    `fixed_name` is its whole name, which stays taken for the recovery window of one that was deleted; without it the
+    name is `name_prefix` and an end of the provider's own. `recovery_window_days`: 7 to 30, or 0 to delete at once.
+    Raises ValueError on another window, on a username without a generated password, and on two sources of one value.
     """
 
     name_prefix: str
     kms_key_arn: pulumi.Input[str]
     description: str
-    generate: Generate | None = None
+    fixed_name: str | None = None
+    generate: Generate | GenerateBytes | None = None
+    value: pulumi.Output[str] | None = None
     username: str | None = None
     recovery_window_days: int = 7
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -56,12 +71,14 @@ class SecretArgs:
             found.append(
                 f"username {self.username!r} is written beside a generated password; say generate too"
             )
+        if self.generate is not None and self.value is not None:
+            found.append("generate and value are two sources of one secret; keep one")
         if found:
             raise ValueError(f"secret {self.name_prefix}: " + "; ".join(found))
 
 
 class Secret(pulumi.ComponentResource):
-    """`value` is the generated password itself, marked secret; None when the operator sets it."""
+    """`value` is the password or text itself, marked secret; None when the operator sets it."""
 
     arn: pulumi.Output[str]
     value: pulumi.Output[str] | None
@@ -72,7 +89,8 @@ class Secret(pulumi.ComponentResource):
         # A prefix: the name of a deleted secret stays taken until its recovery window has passed.
         secret = aws.secretsmanager.Secret(
             name,
-            name_prefix=args.name_prefix,
+            name=args.fixed_name,
+            name_prefix=None if args.fixed_name is not None else args.name_prefix,
             description=args.description,
             kms_key_id=args.kms_key_arn,
             recovery_window_in_days=args.recovery_window_days,
@@ -80,9 +98,10 @@ class Secret(pulumi.ComponentResource):
             opts=child,
         )
         self.arn = secret.arn
-        self.value = None
+        self.value = args.value
         if args.generate is not None:
-            self.value = _password(name, args.generate, child)
+            self.value = _generated(name, args.generate, child)
+        if self.value is not None:
             version = aws.secretsmanager.SecretVersion(
                 name,
                 secret_id=secret.id,
@@ -94,7 +113,11 @@ class Secret(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
 
-def _password(name: str, generate: Generate, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def _generated(
+    name: str, generate: Generate | GenerateBytes, child: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    if isinstance(generate, GenerateBytes):
+        return pulumi.Output.secret(random.RandomBytes(name, length=generate.length, opts=child).base64)
     password = random.RandomPassword(
         name,
         length=generate.length,

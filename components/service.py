@@ -10,10 +10,19 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
+from components._entry import (
+    Rewrite,
+    TargetHealth,
+    rewrite,
+    rewrite_problems,
+    with_children,
+    without_prefix,
+)
 from components._watch import Metric, Watch
 
 MAX_CONDITION_VALUES = 5  # Application Load Balancer quotas, condition values per rule
 MAX_PRIORITY = 50_000  # ELB API, CreateRule
+MAX_TARGET_GROUP_NAME = 32  # ELB API, CreateTargetGroup
 MAX_NAME = 21  # a target group's name has 32 characters, of which "-tg" and the engine's suffix take 11
 
 
@@ -21,8 +30,11 @@ MAX_NAME = 21  # a target group's name has 32 characters, of which "-tg" and the
 class Route:
     """What a listener sends to the service: these hosts and paths, to `port` of its container.
 
-    `private_paths` answer 404 to everybody outside, each with everything below it. A route takes two rule
-    priorities: `priority`, and `priority` - 1 for the private paths. A deployment that answers more than
+    `private_paths` answer 404 to everybody outside, each with everything below it. `rewrites` are paths that the
+    service knows by another one, and are asked first. `strip_prefix` is taken off the other requests' paths before
+    the service sees them. A route takes one rule priority for each: `priority`, `priority` - 1 for the private
+    paths, and those below for the rewrites in their order. `target_group_name` is a physical name; None lets the
+    engine choose one. A deployment that answers more than
     `rollback_error_percent` of the requests with 5xx is rolled back. `latency_p95_s` (seconds) and
     `error_rate_percent` are watched when given.
     """
@@ -33,9 +45,12 @@ class Route:
     hosts: Sequence[str]
     paths: Sequence[str] = ("/*",)
     private_paths: Sequence[str] = ()
+    rewrites: Mapping[str, str] = field(default_factory=dict)
+    strip_prefix: str | None = None
     priority: int
     port: int
-    health_path: str
+    health: TargetHealth
+    target_group_name: str | None = None
     deregistration_delay_s: int = 30
     rollback_error_percent: float = 5
     latency_p95_s: float | None = None
@@ -45,7 +60,7 @@ class Route:
         """Yield what is wrong with the route, a sentence each."""
         if not self.hosts:
             yield "route.hosts is empty: name the host that the service answers for"
-        for key, paths in (("paths", self.paths), ("private_paths", _with_children(self.private_paths))):
+        for key, paths in (("paths", self.paths), ("private_paths", with_children(self.private_paths))):
             if len(self.hosts) + len(paths) > MAX_CONDITION_VALUES:
                 yield (
                     f"route.hosts and route.{key} make {len(self.hosts) + len(paths)} conditions, and a listener "
@@ -53,10 +68,16 @@ class Route:
                 )
         if not self.paths:
             yield 'route.paths is empty: use ["/*"] for all of them'
-        if not 2 <= self.priority <= MAX_PRIORITY:
-            yield f"route.priority must be 2 to {MAX_PRIORITY}, got {self.priority}"
-        if not self.health_path.startswith("/"):
-            yield f"route.health_path must begin with /, got {self.health_path!r}"
+        lowest = 2 + len(self.rewrites)
+        if not lowest <= self.priority <= MAX_PRIORITY:
+            yield f"route.priority must be {lowest} to {MAX_PRIORITY}, got {self.priority}"
+        yield from rewrite_problems(self.paths, self.rewrites, self.strip_prefix)
+        yield from self.health.problems()
+        if self.target_group_name is not None and len(self.target_group_name) > MAX_TARGET_GROUP_NAME:
+            yield (
+                f"route.target_group_name has at most {MAX_TARGET_GROUP_NAME} characters, "
+                f"got {len(self.target_group_name)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +86,13 @@ class ServiceArgs:
 
     `namespace_arn` joins Service Connect, where other services call this one as `<name>:<port>` if `connect_port`
     names a port of its container and its number. `rollback_alarm_names` stop a deployment besides the route's own.
+    The `..._alarm_percent` are a product's own thresholds, looked at for 5 minutes; None leaves CPU and memory at 90
+    for 15 minutes, and a task's own storage unwatched.
     """
 
     cluster_arn: pulumi.Input[str]
     cluster_name: pulumi.Input[str]
+    service_name: str | None = None  # its physical name; None: the engine makes one
     task_definition_arn: pulumi.Input[str]
     container_name: str
     desired_count: int
@@ -82,6 +106,9 @@ class ServiceArgs:
     health_check_grace_period_s: int = 60
     enable_execute_command: bool = False
     wait_for_steady_state: bool = True
+    cpu_alarm_percent: float | None = None
+    memory_alarm_percent: float | None = None
+    storage_alarm_percent: float | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,6 +121,10 @@ class ServiceArgs:
             yield f"desired_count must be 0 or more, got {self.desired_count}"
         if self.connect_port is not None and self.namespace_arn is None:
             yield "connect_port needs namespace_arn: name the namespace in which others find the service"
+        for key in ("cpu_alarm_percent", "memory_alarm_percent", "storage_alarm_percent"):
+            percent = getattr(self, key)
+            if percent is not None and not 0 < percent <= 100:
+                yield f"{key} must be above 0 and at most 100, got {percent:g}"
         if self.route is not None:
             yield from self.route.problems()
 
@@ -106,7 +137,8 @@ class Service(pulumi.ComponentResource):
     watches: Sequence[Watch]
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        if args.route is not None and len(name) > MAX_NAME:
+        named_after = args.route is not None and args.route.target_group_name is None
+        if named_after and len(name) > MAX_NAME:
             raise ValueError(
                 f"service {name}: a name of a service with a route has at most {MAX_NAME} characters, "
                 f"got {len(name)}, since its target group is named after it"
@@ -127,6 +159,7 @@ class Service(pulumi.ComponentResource):
 
         service = aws.ecs.Service(
             name,
+            name=args.service_name,
             cluster=args.cluster_arn,
             task_definition=args.task_definition_arn,
             desired_count=args.desired_count,
@@ -170,7 +203,7 @@ class Service(pulumi.ComponentResource):
         self.target_group_arn_suffix = target_group.arn_suffix if target_group is not None else None
         self.discovery_name = discovery_name(name) if discovery is not None else None
         self.watches = [
-            *_task_watches(name, args.cluster_name, service.name),
+            *_task_watches(name, args, service.name),
             *_route_watches(name, args.route, target_group),
         ]
         self.register_outputs(
@@ -183,11 +216,45 @@ class Service(pulumi.ComponentResource):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PublicRouteArgs:
+    route: Route
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = list(self.route.problems())
+        if problems:
+            raise ValueError("public route: " + "; ".join(problems))
+
+
+class PublicRoute(pulumi.ComponentResource):
+    """What a `Service` has at the load balancer, where something else than ECS runs it and registers its targets."""
+
+    target_group_arn: pulumi.Output[str]
+    target_group_arn_suffix: pulumi.Output[str]
+    watches: Sequence[Watch]
+
+    def __init__(self, name: str, args: PublicRouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:compute:PublicRoute", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        tags = {**args.tags, "Name": name}
+        target_group = _target_group(name, args.route, tags, child)
+        _listener_rules(name, args.route, target_group, tags, child)
+        self.target_group_arn = target_group.arn
+        self.target_group_arn_suffix = target_group.arn_suffix
+        self.watches = list(_route_watches(name, args.route, target_group))
+        self.register_outputs({
+            "target_group_arn": self.target_group_arn,
+            "target_group_arn_suffix": self.target_group_arn_suffix,
+        })  # fmt: skip
+
+
 def _target_group(
     name: str, route: Route, tags: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> aws.lb.TargetGroup:
     return aws.lb.TargetGroup(
         f"{name}-tg",
+        name=route.target_group_name,
         vpc_id=route.vpc_id,
         target_type="ip",
         protocol="HTTP",
@@ -195,14 +262,14 @@ def _target_group(
         load_balancing_algorithm_type="least_outstanding_requests",
         deregistration_delay=route.deregistration_delay_s,
         health_check={
-            "path": route.health_path,
+            "path": route.health.path,
             "protocol": "HTTP",
             "port": "traffic-port",
             "matcher": "200",
-            "interval": 15,
-            "timeout": 5,
-            "healthy_threshold": 2,
-            "unhealthy_threshold": 3,
+            "interval": route.health.interval_s,
+            "timeout": route.health.timeout_s,
+            "healthy_threshold": route.health.healthy_threshold,
+            "unhealthy_threshold": route.health.unhealthy_threshold,
         },
         tags=tags,
         opts=opts,
@@ -225,18 +292,35 @@ def _listener_rules(
             {"path_pattern": {"values": list(route.paths)}},
         ],
         actions=[{"type": "forward", "target_group_arn": target_group.arn}],
+        transforms=_transforms(without_prefix(route.strip_prefix)) if route.strip_prefix else None,
         tags=tags,
         opts=opts,
     )
+    rewrites = [
+        aws.lb.ListenerRule(
+            f"{name}-rewrite-{path.strip('/').replace('/', '-')}",
+            listener_arn=route.listener_arn,
+            priority=route.priority - 2 - index,
+            conditions=[
+                {"host_header": {"values": list(route.hosts)}},
+                {"path_pattern": {"values": [path]}},
+            ],
+            actions=[{"type": "forward", "target_group_arn": target_group.arn}],
+            transforms=_transforms(rewrite(path, target)),
+            tags=tags,
+            opts=opts,
+        )
+        for index, (path, target) in enumerate(route.rewrites.items())
+    ]
     if not route.private_paths:
-        return [forward]
+        return [*rewrites, forward]
     private = aws.lb.ListenerRule(
         f"{name}-private",
         listener_arn=route.listener_arn,
         priority=route.priority - 1,
         conditions=[
             {"host_header": {"values": list(route.hosts)}},
-            {"path_pattern": {"values": _with_children(route.private_paths)}},
+            {"path_pattern": {"values": with_children(route.private_paths)}},
         ],
         actions=[
             {
@@ -251,7 +335,16 @@ def _listener_rules(
         tags=tags,
         opts=opts,
     )
-    return [private, forward]
+    return [*rewrites, private, forward]
+
+
+def _transforms(wanted: Rewrite) -> list[aws.lb.ListenerRuleTransformArgsDict]:
+    return [
+        {
+            "type": "url-rewrite",
+            "url_rewrite_config": {"rewrite": {"regex": wanted.regex, "replace": wanted.replace}},
+        }
+    ]
 
 
 def _rollback_alarm(
@@ -353,47 +446,62 @@ def _service_connect(
     }
 
 
-def _with_children(paths: Sequence[str]) -> list[str]:
-    return [pattern for path in paths for pattern in (path, f"{path.rstrip('/')}/*")]
-
-
 def _target_dimensions(route: Route, target_group: aws.lb.TargetGroup) -> dict[str, pulumi.Input[str]]:
     return {"LoadBalancer": route.load_balancer_arn_suffix, "TargetGroup": target_group.arn_suffix}
 
 
-def _task_watches(
-    name: str, cluster_name: pulumi.Input[str], service_name: pulumi.Output[str]
-) -> Iterator[Watch]:
-    dimensions = {"ClusterName": cluster_name, "ServiceName": service_name}
+def _task_watches(name: str, args: ServiceArgs, service_name: pulumi.Output[str]) -> Iterator[Watch]:
+    dimensions = {"ClusterName": args.cluster_name, "ServiceName": service_name}
+
+    def container_metric(metric_id: str, metric_name: str) -> Metric:
+        return Metric(
+            id=metric_id,
+            namespace="ECS/ContainerInsights",
+            metric_name=metric_name,
+            stat="Average",
+            dimensions=dimensions,
+        )
+
     yield Watch(
         name=f"{name}-running",
         description=f"Tasks of {name} that should run and do not, for ten minutes: it cannot start or dies again",
         severity="critical",
         threshold=0,
         metrics=[
-            Metric(
-                id=metric_id,
-                namespace="ECS/ContainerInsights",
-                metric_name=metric_name,
-                stat="Average",
-                dimensions=dimensions,
-            )
-            for metric_id, metric_name in (("desired", "DesiredTaskCount"), ("running", "RunningTaskCount"))
+            container_metric("desired", "DesiredTaskCount"),
+            container_metric("running", "RunningTaskCount"),
         ],
         expression="desired - running",
         period_s=60,
         evaluation_periods=10,
         treat_missing_data="missing",
     )
-    for part, metric_name in (("cpu", "CPUUtilization"), ("memory", "MemoryUtilization")):
+    if args.storage_alarm_percent is not None:
+        yield Watch(
+            name=f"{name}-storage",
+            description=f"Percent of their own storage that the tasks of {name} use, above "
+            f"{args.storage_alarm_percent:g} for 5 minutes: when it is full, a task cannot write any more",
+            severity="warning",
+            threshold=args.storage_alarm_percent,
+            metrics=[
+                container_metric("used", "EphemeralStorageUtilized"),
+                container_metric("reserved", "EphemeralStorageReserved"),
+            ],
+            expression="100 * used / reserved",
+        )
+    for part, metric_name, percent in (
+        ("cpu", "CPUUtilization", args.cpu_alarm_percent),
+        ("memory", "MemoryUtilization", args.memory_alarm_percent),
+    ):
+        minutes = 15 if percent is None else 5
         yield Watch(
             name=f"{name}-{part}",
             description=(
-                f"Percent of its {part} that {name} uses, averaged over its tasks, above 90 for 15 minutes: "
-                "scaling out did not help or has reached its maximum"
+                f"Percent of its {part} that {name} uses, averaged over its tasks, above {percent or 90:g} for "
+                f"{minutes} minutes: scaling out did not help or has reached its maximum"
             ),
             severity="warning",
-            threshold=90,
+            threshold=percent or 90,
             metrics=[
                 Metric(
                     id=part,
@@ -404,7 +512,7 @@ def _task_watches(
                 )
             ],
             period_s=300,
-            evaluation_periods=3,
+            evaluation_periods=minutes // 5,
         )
 
 
@@ -436,7 +544,7 @@ def _route_watches(
     )
     yield Watch(
         name=f"{name}-unhealthy-targets",
-        description=f"Tasks of {name} that fail {route.health_path}, at least one for ten minutes",
+        description=f"Tasks of {name} that fail {route.health.path}, at least one for ten minutes",
         severity="warning",
         threshold=0,
         metrics=[metric("unhealthy", "UnHealthyHostCount", "Maximum")],

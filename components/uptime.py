@@ -3,7 +3,7 @@
 Route 53 publishes its figures in us-east-1 only, so the two alarms stand there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -16,14 +16,15 @@ METRICS_REGION = "us-east-1"
 
 @dataclass(frozen=True, kw_only=True)
 class UptimeArgs:
-    """`host` without https://, `path` with its slash; `availability_percent` is the objective, below 100.
+    """`host` without https://, `path` with its slash.
 
+    `availability_percent` is the objective, below 100, if there is one.
     `failure_threshold`: checks in a row before one place calls the address down. Raises ValueError otherwise.
     """
 
     host: str
     path: str
-    availability_percent: float
+    availability_percent: float | None = None
     failure_threshold: int = 3
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -33,7 +34,7 @@ class UptimeArgs:
             problems.append(f"host must be a bare name such as api.example.com, got {self.host!r}")
         if not self.path.startswith("/"):
             problems.append(f"path must begin with a slash, got {self.path!r}")
-        if not 0 < self.availability_percent < 100:
+        if self.availability_percent is not None and not 0 < self.availability_percent < 100:
             problems.append(
                 f"availability_percent must be above 0 and below 100, got {self.availability_percent:g}; "
                 "an objective of 100 is missed by the first failed check"
@@ -46,7 +47,7 @@ class UptimeArgs:
 
 class Uptime(pulumi.ComponentResource):
     health_check_id: pulumi.Output[str]
-    watches: Sequence[Watch]
+    watches: list[Watch]
 
     def __init__(self, name: str, args: UptimeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:observability:Uptime", name, None, opts)
@@ -66,7 +67,9 @@ class Uptime(pulumi.ComponentResource):
         )
 
         self.health_check_id = check.id
-        self.watches = [_down(name, args, check.id), _availability(name, args, check.id)]
+        self.watches = [_down(name, args, check.id)]
+        if args.availability_percent is not None:
+            self.watches.append(_availability(name, args, check.id, args.availability_percent))
         self.register_outputs({"health_check_id": self.health_check_id})
 
 
@@ -86,13 +89,13 @@ def _down(name: str, args: UptimeArgs, health_check_id: pulumi.Output[str]) -> W
     )
 
 
-def _availability(name: str, args: UptimeArgs, health_check_id: pulumi.Output[str]) -> Watch:
+def _availability(name: str, args: UptimeArgs, health_check_id: pulumi.Output[str], percent: float) -> Watch:
     return Watch(
         name=f"slo-{name}",
         description=f"Objective missed: https://{args.host}{args.path} was up for less than "
-        f"{args.availability_percent:g} percent of an hour (1 is all of it)",
+        f"{percent:g} percent of an hour (1 is all of it)",
         severity="warning",
-        threshold=round(args.availability_percent / 100, 6),
+        threshold=round(percent / 100, 6),
         comparison="LessThanThreshold",
         metrics=[_status("Average", health_check_id)],
         period_s=3600,

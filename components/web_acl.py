@@ -1,12 +1,17 @@
-"""A web application firewall before one load balancer: a rate limit per address, then AWS's managed rules."""
+"""A web application firewall before one load balancer or distribution.
+
+First a rate limit per address, then AWS's managed rules, then a limit to what may be uploaded.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
 
+from components import _body_limit
 from components._watch import Metric, Watch
 
 WINDOWS_S = (60, 120, 300, 600)  # AWS WAF API, RateBasedStatement, EvaluationWindowSec
@@ -14,6 +19,8 @@ MIN_LIMIT = 10  # AWS WAF quotas, minimum rate
 LOG_GROUP_PREFIX = "aws-waf-logs-"  # AWS WAF guide, "Sending logs to a CloudWatch Logs log group"
 REDACTED_HEADERS = ("authorization", "cookie", "x-api-key")
 SURGE_BLOCKED_REQUESTS = 1000
+CLOUDFRONT_REGION = "us-east-1"  # AWS WAF API: everything of scope CLOUDFRONT stands here
+BODY_LIMIT_PRIORITY = 100  # after the managed rules, however many they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +42,21 @@ class WebAclArgs:
 
     `log_group_name` is a physical name and begins with "aws-waf-logs-";
     only requests that a rule blocked or counted are logged.
+
+    `scope` REGIONAL protects the balancer `resource_arn`, or one that somebody else makes and associates with the
+    ACL, where `associated_elsewhere` says so. CLOUDFRONT protects the distributions that name the ACL
+    themselves; its region is us-east-1, and so is that of its log group and key. `max_body_bytes`: a request whose
+    Content-Length says more is answered with 413. Requests that carry `uncounted_header` (name and value) do not
+    count towards the rate limit: a distribution in front sends them all from its own few addresses, and has counted
+    them by the client's.
     """
 
-    resource_arn: pulumi.Input[str]
+    scope: Literal["REGIONAL", "CLOUDFRONT"] = "REGIONAL"
+    resource_arn: pulumi.Input[str] | None = None
+    associated_elsewhere: bool = False
     rate_limit: RateLimit
+    uncounted_header: tuple[str, pulumi.Input[str]] | None = None
+    max_body_bytes: int | None = None
     managed_rules: Sequence[str]
     counted_rules: Mapping[str, Sequence[str]] = field(default_factory=dict)
     log_group_name: str
@@ -63,6 +81,14 @@ class WebAclArgs:
                 f"rate_limit.requests and burst must come to at least {MIN_LIMIT}, "
                 f"got {limit.requests + limit.burst}"
             )
+        if self.associated_elsewhere and (self.scope != "REGIONAL" or self.resource_arn is not None):
+            yield "associated_elsewhere is for scope REGIONAL without a resource_arn"
+        elif not self.associated_elsewhere and (self.scope == "REGIONAL") == (self.resource_arn is None):
+            yield "resource_arn is for scope REGIONAL, which needs it; a distribution names its ACL itself"
+        if self.scope == "CLOUDFRONT" and self.region != CLOUDFRONT_REGION:
+            yield f"region must be {CLOUDFRONT_REGION} for scope CLOUDFRONT, got {self.region}"
+        if self.max_body_bytes is not None and not 1 <= self.max_body_bytes <= _body_limit.MAX_LIMIT:
+            yield f"max_body_bytes must be 1 to {_body_limit.MAX_LIMIT}, got {self.max_body_bytes}"
         for repeated in sorted({rule for rule in self.managed_rules if self.managed_rules.count(rule) > 1}):
             yield f"managed_rules names {repeated} more than once"
         for group in sorted(self.counted_rules.keys() - set(self.managed_rules)):
@@ -82,32 +108,37 @@ class WebAcl(pulumi.ComponentResource):
 
         # CloudWatch knows the ACL by this name, and another stack of the account must not share it.
         metric_name = args.log_group_name.removeprefix(LOG_GROUP_PREFIX)
+        region = CLOUDFRONT_REGION if args.scope == "CLOUDFRONT" else None
         acl = aws.wafv2.WebAcl(
             name,
             description="A rate limit per address, then managed rules",
-            scope="REGIONAL",
+            scope=args.scope,
+            region=region,
             default_action={"allow": {}},
             custom_response_bodies=[
                 {
                     "key": "too-many-requests",
                     "content_type": "APPLICATION_JSON",
                     "content": json.dumps({"statusCode": 429, "message": "Too many requests"}),
-                }
+                },
+                *_body_limit_answer(args),
             ],
-            rules=[_rate_rule(args.rate_limit), *_managed_rules(args)],
+            rules=[_rate_rule(args), *_managed_rules(args), *_body_limit_rule(args)],
             visibility_config=_visibility(metric_name),
             tags={**args.tags, "Name": name},
             opts=child,
         )
-        aws.wafv2.WebAclAssociation(
-            f"{name}-association",
-            resource_arn=args.resource_arn,
-            web_acl_arn=acl.arn,
-            opts=child,
-        )
+        if args.resource_arn is not None:
+            aws.wafv2.WebAclAssociation(
+                f"{name}-association",
+                resource_arn=args.resource_arn,
+                web_acl_arn=acl.arn,
+                opts=child,
+            )
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=args.log_group_name,
+            region=region,
             kms_key_id=args.log_key_arn,
             retention_in_days=args.log_retention_days,
             tags={**args.tags, "Name": args.log_group_name},
@@ -116,6 +147,7 @@ class WebAcl(pulumi.ComponentResource):
         aws.wafv2.WebAclLoggingConfiguration(
             f"{name}-logging",
             resource_arn=acl.arn,
+            region=region,
             log_destination_configs=[log_group.arn],
             logging_filter={
                 "default_behavior": "DROP",
@@ -130,7 +162,10 @@ class WebAcl(pulumi.ComponentResource):
                     }
                 ],
             },
-            redacted_fields=[{"single_header": {"name": header}} for header in REDACTED_HEADERS],
+            redacted_fields=[
+                {"single_header": {"name": header}}
+                for header in [*REDACTED_HEADERS, *(args.uncounted_header or ())[:1]]
+            ],
             opts=child,
         )
 
@@ -151,15 +186,37 @@ class WebAcl(pulumi.ComponentResource):
                         namespace="AWS/WAFV2",
                         metric_name="BlockedRequests",
                         stat="Sum",
-                        dimensions={"WebACL": metric_name, "Region": args.region, "Rule": "ALL"},
+                        # CloudFront's have no Region (WAF guide, "AWS WAF metrics and dimensions").
+                        dimensions={
+                            "WebACL": metric_name,
+                            "Rule": "ALL",
+                            **({"Region": args.region} if args.scope == "REGIONAL" else {}),
+                        },
                     )
                 ],
+                region=region,
             )
         ]
         self.register_outputs({"arn": self.arn, "log_group_name": self.log_group_name})
 
 
-def _rate_rule(limit: RateLimit) -> aws.wafv2.WebAclRuleArgsDict:
+def _rate_rule(args: WebAclArgs) -> aws.wafv2.WebAclRuleArgsDict:
+    limit = args.rate_limit
+    statement: aws.wafv2.WebAclRuleStatementRateBasedStatementArgsDict = {
+        "limit": limit.requests + limit.burst,
+        "evaluation_window_sec": limit.window_s,
+        "aggregate_key_type": "IP",
+    }
+    if args.uncounted_header is not None:
+        header, value = args.uncounted_header
+        carries: Any = {
+            "byte_match_statement": {
+                "search_string": value,
+                "positional_constraint": "EXACTLY",
+                **_header(header),
+            }
+        }
+        statement["scope_down_statement"] = {"not_statement": {"statement": carries}}
     return {
         "name": "rate-limit",
         "priority": 0,
@@ -172,14 +229,46 @@ def _rate_rule(limit: RateLimit) -> aws.wafv2.WebAclRuleArgsDict:
                 }
             }
         },
+        "statement": {"rate_based_statement": statement},
+        "visibility_config": _visibility("rate-limit"),
+    }
+
+
+def _body_limit_answer(args: WebAclArgs) -> Iterator[aws.wafv2.WebAclCustomResponseBodyArgsDict]:
+    if args.max_body_bytes is not None:
+        yield {
+            "key": "body-too-large",
+            "content_type": "APPLICATION_JSON",
+            "content": json.dumps(
+                {"statusCode": 413, "message": f"At most {args.max_body_bytes} bytes are accepted"}
+            ),
+        }
+
+
+def _body_limit_rule(args: WebAclArgs) -> Iterator[aws.wafv2.WebAclRuleArgsDict]:
+    if args.max_body_bytes is None:
+        return
+    yield {
+        "name": "body-limit",
+        "priority": BODY_LIMIT_PRIORITY,
+        "action": {
+            "block": {"custom_response": {"response_code": 413, "custom_response_body_key": "body-too-large"}}
+        },
         "statement": {
-            "rate_based_statement": {
-                "limit": limit.requests + limit.burst,
-                "evaluation_window_sec": limit.window_s,
-                "aggregate_key_type": "IP",
+            "regex_match_statement": {
+                "regex_string": _body_limit.above(args.max_body_bytes),
+                **_header("content-length"),
             }
         },
-        "visibility_config": _visibility("rate-limit"),
+        "visibility_config": _visibility("body-limit"),
+    }
+
+
+def _header(name: str) -> Any:
+    """A header as it was sent."""
+    return {
+        "field_to_match": {"single_header": {"name": name}},
+        "text_transformations": [{"priority": 0, "type": "NONE"}],
     }
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from local import checks, commands, engine, packages, shell
+from local import checks, commands, debian, engine, packages, shell
 from local.steps import Failure, Steps
 from local.workspace import Workspace, open_workspace
 
@@ -50,6 +50,7 @@ def perform(arguments: argparse.Namespace, steps: Steps) -> None:
         case "activate":
             print(shell.activate())
         case "test":
+            debian.prepare(ROOT / ".local", steps)
             checks.run(ROOT, checks.checks(shlex.split(arguments.arguments)), steps)
         case "bench":
             program = [packages.python(ROOT), "-m", "local.bench", *shlex.split(arguments.arguments)]

@@ -28,7 +28,11 @@ def checks(pytest_arguments: Sequence[str]) -> list[Check]:
             ".venv/bin/ruff check --fix . mends what can be mended",
         ),
         Check("types", ["ty", "check", "--quiet"], ".venv/bin/ty check"),
-        Check("tests", ["pytest", "-n", str(WORKERS), *pytest_arguments], ".venv/bin/pytest --last-failed"),
+        Check(
+            "tests",
+            ["pytest", "-n", str(WORKERS), "--dist", "loadgroup", *pytest_arguments],
+            ".venv/bin/pytest --last-failed",
+        ),
     ]
 
 

@@ -49,7 +49,10 @@ class Emulator:
     """A WSGI application around moto's."""
 
     def __init__(self, moto: WsgiApp, root: Path = ROOT) -> None:
-        self._moto = moto
+        self._backends = moto
+        # moto walks through dictionaries that another request may be adding to; one at a time costs nothing, since
+        # Python runs one of its threads at a time anyway.
+        self._turn = threading.Lock()
         self._identity = {"marker": MARKER, "pid": os.getpid(), "boot": uuid.uuid4().hex, "root": str(root)}
         self._lock = threading.Lock()
         self._records: dict[str, dict[str, Any]] = {}
@@ -67,6 +70,10 @@ class Emulator:
             return self._moto(environ, start_response)
         start_response(reply.status, [*reply.headers, ("Content-Length", str(len(reply.body)))])
         return [reply.body]
+
+    def _moto(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with self._turn:
+            return self._backends(environ, start_response)
 
     def _forget(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Puts our plugins where the engine looks: the Python language beside it, `aws` and `random` in PULUMI_HOME."""
+"""Puts our plugins where the engine looks: the Python language beside it, the providers in PULUMI_HOME."""
 
 import shlex
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 from local.engine import LANGUAGE_PLUGIN
 
 LAUNCHER = Path(__file__).with_name("plugin.py")
-PROVIDERS = {"aws": "pulumi-aws", "random": "pulumi-random"}
+PROVIDERS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes", "random": "pulumi-random"}
 
 
 def write_launcher(path: Path, python: Path, module: str) -> bool:

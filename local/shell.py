@@ -100,7 +100,7 @@ def activate() -> str:
     (folder / "pulumi").chmod(0o755)
     engines = here.environment()
     exported = {key: value for key, value in engines.items() if key.startswith("PULUMI_")}
-    exported |= {"PULUMI_STACK": here.stack, "SYSTEM": here.system}
+    exported |= {"PULUMI_STACK": here.stack_name, "SYSTEM": here.system}
     exported["PATH"] = os.pathsep.join(
         [str(folder), str(packages.python(REPOSITORY).parent), os.environ["PATH"]]
     )
@@ -125,9 +125,11 @@ def main() -> None:
     try:
         here = workspace(os.environ)
         here.write_copy()
-        arguments = offline_arguments(sys.argv[1:], here.stack, here.config_file)
+        arguments = offline_arguments(sys.argv[1:], here.stack_name, here.config_file)
         if words(sys.argv[1:])[:1] in CHANGE_WHAT_STANDS:
             know_the_emulator(here)
     except Failure as failure:
         sys.exit(str(failure))
-    os.execve(here.engine, [str(here.engine), *arguments], here.environment() | {"PULUMI_STACK": here.stack})
+    os.execve(
+        here.engine, [str(here.engine), *arguments], here.environment() | {"PULUMI_STACK": here.stack_name}
+    )

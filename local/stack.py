@@ -54,12 +54,12 @@ def pulumi(workspace: Workspace, *arguments: str | Path) -> str:
 def select(workspace: Workspace) -> None:
     """Brings the copy up to date and makes the stack if this is its first time; the tracked files stay as they are."""
     workspace.write_copy()
-    pulumi(workspace, "stack", "select", "--create", "--stack", workspace.stack)
+    pulumi(workspace, "stack", "select", "--create", "--stack", workspace.stack_name)
 
 
 def deployment(workspace: Workspace) -> dict[str, Any]:
     """The recorded state, secrets encrypted; empty before the first `up`."""
-    exported = json.loads(pulumi(workspace, "stack", "export", "--stack", workspace.stack))
+    exported = json.loads(pulumi(workspace, "stack", "export", "--stack", workspace.stack_name))
     return exported.get("deployment") or {}
 
 
@@ -69,7 +69,7 @@ def resources(workspace: Workspace) -> list[Resource]:
 
 def outputs(workspace: Workspace) -> dict[str, Any]:
     """The stack's outputs; a secret one reads `[secret]`."""
-    return json.loads(pulumi(workspace, "stack", "output", "--json", "--stack", workspace.stack))
+    return json.loads(pulumi(workspace, "stack", "output", "--json", "--stack", workspace.stack_name))
 
 
 def run(
@@ -84,7 +84,13 @@ def run(
     `on_event` hears of each resource as its turn comes. The engine's own words go to `output`, else to the
     workspace's log. Raises EngineError when it ends with anything but success.
     """
-    arguments: list[str | Path] = [workspace.engine, command, "--stack", workspace.stack, "--non-interactive"]
+    arguments: list[str | Path] = [
+        workspace.engine,
+        command,
+        "--stack",
+        workspace.stack_name,
+        "--non-interactive",
+    ]
     arguments += ["--config-file", workspace.config_file, *options]
     report = Report()
     changes = command in CHANGE_WHAT_STANDS
@@ -169,11 +175,11 @@ def unlock(workspace: Workspace) -> bool:
     for lock in held:
         if is_alive(lock.pid):
             raise Failure(
-                f"Another pulumi (pid {lock.pid}, since {lock.since} UTC) is working on the stack {workspace.stack}; "
-                "wait until it has finished, then run this again."
+                f"Another pulumi (pid {lock.pid}, since {lock.since} UTC) is working on the stack "
+                f"{workspace.stack_name}; wait until it has finished, then run this again."
             )
     if held:
-        pulumi(workspace, "cancel", "--yes", "--stack", workspace.stack)
+        pulumi(workspace, "cancel", "--yes", "--stack", workspace.stack_name)
     return bool(held)
 
 
@@ -188,7 +194,7 @@ def forget(workspace: Workspace, recorded: Mapping[str, Any]) -> None:
     }
     path = workspace.folder / "emptied.json"
     path.write_text(json.dumps({"version": 3, "deployment": emptied}), encoding="utf-8")
-    pulumi(workspace, "stack", "import", "--force", "--file", path, "--stack", workspace.stack)
+    pulumi(workspace, "stack", "import", "--force", "--file", path, "--stack", workspace.stack_name)
     path.unlink()
 
 
@@ -250,7 +256,7 @@ def _protected(report: Report, workspace: Workspace) -> str:
     kept = [resource.name for resource in report.resources.values() if resource.protect]
     named = ", ".join(kept[:3]) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
     return (
-        f"The stack {workspace.stack} holds protected resources{f' ({named})' if named else ''}, and the engine "
+        f"The stack {workspace.stack_name} holds protected resources{f' ({named})' if named else ''}, and the engine "
         "refuses to destroy those. Nothing of theirs was touched. To do it on purpose: `source local/activate`, "
         "`pulumi state unprotect URN` (or `--all`), then `make down`."
     )

@@ -63,11 +63,16 @@ def endpoints(outputs: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         path = f"{prefix}{key}"
         if isinstance(value, dict):
             found |= endpoints(value, f"{path}.")
-        elif isinstance(value, str) and (
-            value.startswith(("http://", "https://")) or key.lower().endswith(ENDPOINT_WORDS)
-        ):
+        elif isinstance(value, str) and _is_endpoint(key, value):
             found[path] = value
     return found
+
+
+def _is_endpoint(key: str, value: str) -> bool:
+    """An ARN names something, and is nothing that one connects to; an empty output says that there is none."""
+    if not value or value.startswith("arn:"):
+        return False
+    return value.startswith(("http://", "https://")) or key.lower().endswith(ENDPOINT_WORDS)
 
 
 def policy_verdict(report: Report) -> str:

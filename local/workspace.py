@@ -52,8 +52,14 @@ class Workspace:
     port: int
 
     @property
+    def stack_name(self) -> str:
+        """What the engine calls the stack. One project holds every system, so those below systems/ say whose it is."""
+        is_shared = self.stack_file.parent == self.root
+        return self.stack if is_shared else f"{self.system}-{self.stack}"
+
+    @property
     def config_file(self) -> Path:
-        return self.folder / f"Pulumi.{self.stack}.yaml"
+        return self.folder / f"Pulumi.{self.stack_name}.yaml"
 
     @property
     def state(self) -> Path:

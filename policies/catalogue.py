@@ -1,6 +1,8 @@
 """Every rule of the pack, topic by topic."""
 
+import access
 import cache
+import clusters
 import containers
 import credentials
 import database
@@ -13,7 +15,9 @@ import storage
 from rules import Rule
 
 TOPICS = [
+    access,
     cache,
+    clusters,
     containers,
     credentials,
     database,

@@ -25,10 +25,12 @@ RULES: list[Rule] = []
     frameworks=["FSBP ECS.4", "FSBP ECS.20", "CKV_AWS_334"],
 )
 def container_non_root(props: Props) -> Findings:
-    """Containers run as an unprivileged user."""
+    """Containers run as an unprivileged user; AWS makes an exception of log routers (FireLens)."""
     for where, container in containers(props):
         user = str(container.get("user") or "")
-        if user.partition(":")[0] in {"", "root", "0"}:
+        # The socket of a log router stands in a folder of root's (aws/containers-roadmap #2122).
+        is_log_router = bool(container.get("firelensConfiguration"))
+        if not is_log_router and user.partition(":")[0] in {"", "root", "0"}:
             yield f"{where}: {given(container, 'user')}"
         if container.get("privileged"):
             yield f"{where}: {given(container, 'privileged')}"

@@ -116,10 +116,15 @@ def passwords(props: Props, resource_type: str) -> list[tuple[str, str]]:
     return [(name, text)]
 
 
+def _in_base64(props: Props) -> int:
+    """How many characters random bytes become, without what only fills up the end."""
+    return int(props.get("length") or 0) * 4 // 3
+
+
 @rule(
     RULES,
     "secret-min-strength",
-    types=[RANDOM_PASSWORD, INSTANCE, CLUSTER, REPLICATION_GROUP, BROKER],
+    types=[RANDOM_PASSWORD, RANDOM_BYTES, INSTANCE, CLUSTER, REPLICATION_GROUP, BROKER],
     severity="high",
     why="A short or simple password falls to guessing, and this one guards the data.",
     remedy="Let AWS make it (manageMasterUserPassword), or give RandomPassword a length of 16 or more "
@@ -134,6 +139,11 @@ def secret_min_strength(props: Props, resource_type: str, *, minimum_length: Cou
         for name in ("upper", "lower", "numeric"):
             if props.get(name) is False:
                 yield given(props, name)
+        return
+    if resource_type == RANDOM_BYTES:
+        characters = _in_base64(props)
+        if characters < minimum_length:
+            yield f"{given(props, 'length')}, which is {characters} characters of at least {minimum_length}"
         return
     for where, password in passwords(props, resource_type):
         lacking = weaknesses(password, minimum_length)
@@ -156,9 +166,7 @@ def jwt_secret_strength(
     """The secret that signs JSON Web Tokens has at least 64 characters."""
     if "jwt" not in name.lower():
         return
-    characters = int(props.get("length") or 0)
-    if resource_type == RANDOM_BYTES:
-        characters = characters * 4 // 3
+    characters = _in_base64(props) if resource_type == RANDOM_BYTES else int(props.get("length") or 0)
     if characters < minimum_length:
         yield f"{given(props, 'length')}, which is {characters} characters of at least {minimum_length}"
 

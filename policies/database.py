@@ -4,6 +4,7 @@ from rules import Count, Findings, Props, Rule, given, is_set, literal, rule, sh
 
 INSTANCE = "aws:rds/instance:Instance"
 CLUSTER = "aws:rds/cluster:Cluster"
+PROXY = "aws:rds/proxy:Proxy"
 CLUSTER_INSTANCE = "aws:rds/clusterInstance:ClusterInstance"
 REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 BROKER = "aws:mq/broker:Broker"
@@ -42,7 +43,7 @@ def rds_encrypted(props: Props) -> Findings:
 @rule(
     RULES,
     "rds-force-ssl",
-    types=[INSTANCE, PARAMETER_GROUP, CLUSTER_PARAMETER_GROUP],
+    types=[INSTANCE, CLUSTER, PARAMETER_GROUP, CLUSTER_PARAMETER_GROUP],
     severity="high",
     why="Without it a client that does not ask for TLS sends its password and its data in the clear.",
     remedy='Give the instance a parameter group of its own that sets rds.force_ssl to "1"',
@@ -51,15 +52,30 @@ def rds_encrypted(props: Props) -> Findings:
 )
 def rds_force_ssl(props: Props, resource_type: str) -> Findings:
     """PostgreSQL refuses connections without TLS."""
-    if resource_type != INSTANCE:
+    if resource_type not in (INSTANCE, CLUSTER):
         if str(props["family"]).startswith(POSTGRES_FAMILIES):
             values = {parameter["name"]: parameter["value"] for parameter in props.get("parameters") or []}
             if values.get("rds.force_ssl") != "1":
                 yield given(values, "rds.force_ssl")
     elif is_postgres(props) and not is_replica(props):
-        group = literal(props, "parameterGroupName")
-        if not is_set(props, "parameterGroupName") or str(group).startswith("default."):
-            yield given(props, "parameterGroupName")
+        name = "parameterGroupName" if resource_type == INSTANCE else "dbClusterParameterGroupName"
+        if not is_set(props, name) or str(literal(props, name)).startswith("default."):
+            yield given(props, name)
+
+
+@rule(
+    RULES,
+    "rds-proxy-tls",
+    types=[PROXY],
+    severity="high",
+    why="The services' passwords and data pass through it, whatever the database behind it asks for.",
+    remedy="Set requireTls to true",
+    checklist=["C15"],
+)
+def rds_proxy_tls(props: Props) -> Findings:
+    """A connection proxy takes connections with TLS only."""
+    if props.get("requireTls") is not True:
+        yield given(props, "requireTls")
 
 
 @rule(

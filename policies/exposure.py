@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from openings import ALL_PORTS, SPELLINGS, openings
 from pulumi_policy import PolicyResource
-from rules import Count, Findings, Props, Rule, Stack, given, refers, rule, shown
+from rules import Count, Findings, Props, Rule, Stack, given, is_set, refers, rule, shown
 from task_definitions import FUNCTION, TASK_DEFINITION, containers, variables
 
 SERVICE = "aws:ecs/service:Service"
@@ -134,34 +134,36 @@ def ecs_no_public_ip(props: Props) -> Findings:
     types=[BROKER],
     severity="high",
     why="A broker with a public address shows its console and its queues to the internet.",
-    remedy="Set publiclyAccessible to false and logs.general to true",
+    remedy="Set publiclyAccessible to false, logs.general to true and encryptionOptions.kmsKeyId to the data key",
     checklist=["C27"],
-    frameworks=["FSBP MQ.2", "FSBP MQ.4", "CKV_AWS_69", "CKV_AWS_48"],
+    frameworks=["FSBP MQ.2", "FSBP MQ.4", "CKV_AWS_69", "CKV_AWS_48", "CKV_AWS_209"],
 )
 def mq_private_encrypted(props: Props) -> Findings:
-    """A broker is private and keeps logs."""
+    """A broker is private, encrypted with a key of one's own, and keeps logs."""
     if props.get("publiclyAccessible"):
         yield given(props, "publiclyAccessible")
     logs = props.get("logs") or {}
     if logs.get("general") is not True:
         yield f"logs.{given(logs, 'general')}"
+    if not is_set(props.get("encryptionOptions") or {}, "kmsKeyId"):
+        yield "encryptionOptions.kmsKeyId is not set"
 
 
 @rule(
     RULES,
     "db-in-private-subnets",
-    types=SUBNET_GROUPS,
+    types=[*SUBNET_GROUPS, BROKER],
     severity="high",
     why="A data store in a public subnet is one setting away from the internet.",
-    remedy="Give the subnet group subnets with no route to an internet gateway (Network's isolated_subnet_ids)",
+    remedy="Give it subnets with no route to an internet gateway (Network's isolated_subnet_ids)",
     checklist=["C14", "C31"],
     frameworks=["FSBP RDS.46"],
     whole_stack=True,
 )
-def db_in_private_subnets(group: PolicyResource, stack: Stack) -> Findings:
+def db_in_private_subnets(store: PolicyResource, stack: Stack) -> Findings:
     """Data stores stand in subnets that the internet has no route to."""
     for subnet in stack.of([SUBNET]):
-        if not refers(group, "subnetIds", subnet):
+        if not refers(store, "subnetIds", subnet):
             continue
         if subnet.props.get("mapPublicIpOnLaunch"):
             yield f"subnet {subnet.name} gives out public addresses"

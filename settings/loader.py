@@ -20,10 +20,11 @@ from settings.problems import Problem, did_you_mean, dotted, nearest
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "groundwork"
+PROFILES = "profiles"
 
 _PROVIDER_KEYS = {"region": "aws:region", "allowed_account_ids": "aws:allowedAccountIds"}
 # Blocks whose entries the system file names; a stack file only says more about them.
-_NAMED_BY_SYSTEM = ("services", "caches", "queues", "tasks")
+_NAMED_BY_SYSTEM = ("services", "caches", "queues", "brokers", "buckets", "tasks")
 
 
 class SettingsError(pulumi.RunError):
@@ -36,11 +37,13 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class _Files:
-    """The names of the two files as messages give them, and which keys the stack file sets."""
+    """The names of the two files as messages give them, and which keys the stack file and the profile set."""
 
     stack: str
     system: str
     stack_keys: frozenset[KeyPath] = frozenset()
+    profile: str = ""
+    profile_keys: frozenset[KeyPath] = frozenset()
 
     def sentence(self, problem: Problem) -> str:
         path = problem.path
@@ -48,6 +51,8 @@ class _Files:
             return problem.sentence(self.stack, _PROVIDER_KEYS[str(path[1])] + dotted(path[2:]))
         if path in self.stack_keys or problem.file == "stack":
             return problem.sentence(self.stack, f"{NAMESPACE}:{dotted(path)}")
+        if path in self.profile_keys:
+            return problem.sentence(self.system, f"{PROFILES}.{self.profile}.{dotted(path)}")
         return problem.sentence(self.system, dotted(path))
 
 
@@ -59,8 +64,9 @@ def from_pulumi() -> Settings:
     return load(pulumi.get_stack(), config, encrypted=encrypted, stack_file=stack_file)
 
 
-def from_file(stack_file: Path, *, root: Path = ROOT) -> Settings:
+def from_file(stack_file: Path, *, root: Path | None = None) -> Settings:
     """The settings of Pulumi.<stack>.yaml, without an engine. Raises SettingsError."""
+    root = root or ROOT
     stack = stack_file.name.removeprefix("Pulumi.").removesuffix(".yaml")
     shown = stack_file.relative_to(root).as_posix() if stack_file.is_relative_to(root) else stack_file.name
     try:
@@ -83,7 +89,7 @@ def load(
     config: Mapping[str, str],
     *,
     encrypted: Iterable[str] = (),
-    root: Path = ROOT,
+    root: Path | None = None,
     stack_file: str | None = None,
 ) -> Settings:
     """The settings of one stack, out of the engine's configuration and the system file that it names.
@@ -93,7 +99,7 @@ def load(
     """
     file = stack_file or f"Pulumi.{stack}.yaml"
     _refuse_encrypted(file, encrypted)
-    system_file, product = _read_system(file, _blocks(config).get("system"), root)
+    system_file, product = _read_system(file, _blocks(config).get("system"), root or ROOT)
     return combine(stack, config, product, stack_file=file, system_file=system_file)
 
 
@@ -101,12 +107,24 @@ def combine(
     stack: str, config: Mapping[str, str], product: Mapping[str, Any], *, stack_file: str, system_file: str
 ) -> Settings:
     """What `load` does once `product`, the content of the system file, is read."""
-    blocks, problems = _with_known_entries(_blocks(config), product, system_file)
-    problems += [_not_a_key(name, "stack") for name in INJECTED if name in blocks]
+    base, profile, problems = _profile(_blocks(config), product, system_file)
+    profile_keys = frozenset(stack_paths(profile, base))
+    product = overlay(base, profile)
+    blocks = _without_taken_away(_blocks(config), base, product)
+    blocks, unknown = _with_known_entries(blocks, product, system_file)
+    problems += unknown
+    problems += [_not_a_key(name, "stack") for name in (*INJECTED, PROFILES) if name in blocks]
     problems += [_not_a_key(name, "system") for name in INJECTED if name in product]
-    tree = {key: value for key, value in overlay(product, blocks).items() if key not in INJECTED}
+    injected = {*INJECTED, PROFILES}
+    tree = {key: value for key, value in overlay(product, blocks).items() if key not in injected}
     tree |= {"stack": stack, "aws": _provider(config)}
-    files = _Files(stack=stack_file, system=system_file, stack_keys=frozenset(stack_paths(blocks, product)))
+    files = _Files(
+        stack=stack_file,
+        system=system_file,
+        stack_keys=frozenset(stack_paths(blocks, product)),
+        profile=str(blocks.get("profile")),
+        profile_keys=profile_keys,
+    )
 
     settings, found = _validate(tree)
     problems += found
@@ -224,6 +242,43 @@ def _read_system(file: str, system: Any, root: Path) -> tuple[str, dict[str, Any
         raise SettingsError([f"{name}: {fault}"]) from None
 
 
+def _profile(
+    blocks: Mapping[str, Any], product: Mapping[str, Any], system_file: str
+) -> tuple[dict[str, Any], dict[str, Any], list[Problem]]:
+    """The system file without its profiles, the one that the stack asks for, and what is wrong with the choice."""
+    rest = {key: value for key, value in product.items() if key != PROFILES}
+    profiles, wanted = product.get(PROFILES), blocks.get("profile")
+    profiles = profiles if isinstance(profiles, dict) else {}
+    if wanted is None:
+        return rest, {}, []
+    chosen = profiles.get(str(wanted))
+    if isinstance(chosen, dict):
+        return rest, chosen, []
+    problem = Problem(
+        path=("profile",),
+        rule=f"must be one of `{PROFILES}` of {system_file}",
+        got=wanted,
+        remedy=nearest(str(wanted), profiles),
+        file="stack",
+    )
+    return rest, {}, [problem]
+
+
+def _without_taken_away(
+    blocks: Mapping[str, Any], base: Mapping[str, Any], product: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A null in the stack file for an entry that the profile has taken away already says nothing new."""
+    blocks = dict(blocks)
+    for block in _NAMED_BY_SYSTEM:
+        entries, before, after = (tree.get(block) for tree in (blocks, base, product))
+        if isinstance(entries, dict) and isinstance(before, dict):
+            gone = {name for name in before if not isinstance(after, dict) or name not in after}
+            blocks[block] = {
+                name: entry for name, entry in entries.items() if entry is not None or name not in gone
+            }
+    return blocks
+
+
 def _with_known_entries(
     blocks: dict[str, Any], product: Mapping[str, Any], system_file: str
 ) -> tuple[dict[str, Any], list[Problem]]:
@@ -252,5 +307,9 @@ def _with_known_entries(
 
 
 def _not_a_key(name: str, file: str) -> Problem:
-    remedy = "Set aws:region and aws:allowedAccountIds instead." if name == "aws" else "Remove it."
+    remedies = {
+        "aws": "Set aws:region and aws:allowedAccountIds instead.",
+        PROFILES: "They stand in the system file; a stack chooses one with groundwork:profile.",
+    }
+    remedy = remedies.get(name, "Remove it.")
     return Problem(path=(name,), rule=translate.UNKNOWN, remedy=remedy, file=file)

@@ -1,12 +1,26 @@
 """What every test gets without asking."""
 
+import json
+
 import pulumi
 import pytest
+
+from tests.requirements.table import Row
 
 
 def pytest_configure(config):
     # The SDK warns of its own deprecated classes when a service's module is imported, used or not.
     config.addinivalue_line("filterwarnings", r"ignore:.* has been deprecated:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of one stack go to one worker, which runs the program for it once; others go where there is room."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        stack, row = params.get("stack"), params.get("row")
+        if isinstance(stack, str):
+            shape = json.dumps(row.shape, sort_keys=True) if isinstance(row, Row) and row.shape else ""
+            item.add_marker(pytest.mark.xdist_group(f"{stack} {shape}"))
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ LEFT_OUT = object()
 
 INSTANCE = "aws:rds/instance:Instance"
 CLUSTER = "aws:rds/cluster:Cluster"
+PROXY = "aws:rds/proxy:Proxy"
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 CLUSTER_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
 REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
@@ -25,6 +26,8 @@ DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 SERVICE = "aws:ecs/service:Service"
 FUNCTION = "aws:lambda/function:Function"
+VPN = "aws:ec2clientvpn/endpoint:Endpoint"
+VPN_AUTHORIZATION = "aws:ec2clientvpn/authorizationRule:AuthorizationRule"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 BYTES = "random:index/randomBytes:RandomBytes"
 SECRET = "aws:secretsmanager/secretVersion:SecretVersion"
@@ -32,6 +35,18 @@ REPOSITORY = "aws:ecr/repository:Repository"
 LISTENER = "aws:lb/listener:Listener"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TARGETS = "aws:lb/targetGroup:TargetGroup"
+DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
+RESPONSE_HEADERS = "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
+DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
+JOB = "kubernetes:batch/v1:Job"
+CRON_JOB = "kubernetes:batch/v1:CronJob"
+KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
+PODS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
+INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
+KUBERNETES_CLUSTER = "aws:eks/cluster:Cluster"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
 CONTAINER = {
     "name": "api",
@@ -52,6 +67,96 @@ CONTAINER = {
     "readonlyRootFilesystem": True,
     "logConfiguration": {"logDriver": "awslogs"},
 }
+
+POD_CONTAINER = {
+    "name": "api",
+    "image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/api:1.4.2",
+    "ports": [{"name": "http", "containerPort": 4400}],
+    "env": [
+        {"name": "NODE_ENV", "value": "production"},
+        {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
+    ],
+    "resources": {
+        "requests": {"cpu": "500m", "memory": "512Mi"},
+        "limits": {"cpu": "1000m", "memory": "1Gi"},
+    },
+    "livenessProbe": {"httpGet": {"path": "/health", "port": 4400}},
+    "readinessProbe": {"httpGet": {"path": "/health/ready", "port": 4400}},
+    "securityContext": {"allowPrivilegeEscalation": False},
+}
+
+
+def pod(container=None, **changes):
+    """The `spec` of a workload with one more or other property in the pod, or in its container."""
+    spoilt = {
+        key: value for key, value in {**POD_CONTAINER, **(container or {})}.items() if value is not LEFT_OUT
+    }
+    return {
+        "template": {
+            "spec": {"securityContext": {"runAsNonRoot": True}, "containers": [spoilt], **changes},
+        }
+    }
+
+
+SECURE_ANSWERS = {
+    "strict_transport_security": "max-age=31536000; includeSubDomains",
+    "x_content_type_options": "nosniff",
+    "x_frame_options": "DENY",
+}
+SECURE_BALANCER = {
+    "routing.http.drop_invalid_header_fields.enabled": "true",
+    "deletion_protection.enabled": "true",
+    "access_logs.s3.enabled": "true",
+}
+
+
+def headers(**changes):
+    """The listener's headers, with another one or one left out."""
+    return _pairs({
+        f"routing.http.response.{key}.header_value": value
+        for key, value in {**SECURE_ANSWERS, **changes}.items()
+    })  # fmt: skip
+
+
+def balancer(**changes):
+    """What is asked of the load balancer, with dots as two underscores."""
+    return _pairs({**SECURE_BALANCER, **{key.replace("__", "."): value for key, value in changes.items()}})
+
+
+def _pairs(values):
+    return ",".join(f"{key}={value}" for key, value in values.items() if value is not LEFT_OUT)
+
+
+def ingress(class_name="alb", **changes):
+    """An Ingress with these annotations changed; hyphens are underscores in their names."""
+    said = {
+        "scheme": "internet-facing",
+        "listen-ports": '[{"HTTP": 80}, {"HTTPS": 443}]',
+        "ssl-redirect": "443",
+        "ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        "certificate-arn": "arn:aws:acm:us-east-1:111122223333:certificate/api",
+        "wafv2-acl-arn": "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/waf/1",
+        "healthcheck-path": "/health",
+        "load-balancer-attributes": balancer(),
+        "listener-attributes.HTTPS-443": headers(),
+        **{key.replace("_", "-"): value for key, value in changes.items()},
+    }
+    annotations = {
+        f"alb.ingress.kubernetes.io/{key}": value for key, value in said.items() if value is not LEFT_OUT
+    }
+    return {"metadata": {"annotations": annotations}, "spec": {"ingressClassName": class_name}}
+
+
+def in_every_workload(*offences):
+    """The same offences in the pods of every kind of workload."""
+    return {
+        kind: [
+            ({"spec": {"jobTemplate": {"spec": spec}} if kind == CRON_JOB else spec}, said)
+            for spec, said in offences
+        ]
+        for kind in PODS
+    }
+
 
 POLICY = {
     "Version": "2012-10-17",
@@ -118,6 +223,13 @@ CORS = {
 IAM_POLICY = {"policy": json.dumps(POLICY)}
 
 GOOD: dict[str, dict[str, Any]] = {
+    VPN: {
+        "clientCidrBlock": "10.250.0.0/22",
+        "serverCertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/vpn",
+        "authenticationOptions": [{"type": "certificate-authentication", "rootCertificateChainArn": "arn:x"}],
+        "connectionLogOptions": {"enabled": True, "cloudwatchLogGroup": "/rentalfix/prod/vpn"},
+    },
+    VPN_AUTHORIZATION: {"targetNetworkCidr": "10.20.128.0/21", "authorizeAllGroups": True},
     INSTANCE: {
         "engine": "postgres",
         "engineVersion": "16.8",
@@ -136,11 +248,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "engine": "aurora-postgresql",
         "engineVersion": "16.8",
         "storageEncrypted": True,
+        "dbClusterParameterGroupName": "rentfix-postgres16",
         "backupRetentionPeriod": 30,
         "deletionProtection": True,
         "enabledCloudwatchLogsExports": ["postgresql"],
         "manageMasterUserPassword": True,
     },
+    PROXY: {"engineFamily": "POSTGRESQL", "requireTls": True},
     "aws:rds/clusterInstance:ClusterInstance": {"engine": "aurora-postgresql", "publiclyAccessible": False},
     PARAMETERS: {
         "family": "postgres16",
@@ -163,6 +277,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "publiclyAccessible": False,
         "autoMinorVersionUpgrade": True,
         "logs": {"general": True},
+        "encryptionOptions": {
+            "useAwsOwnedKey": False,
+            "kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/data",
+        },
         "users": [{"username": "app", "password": STRONG}],
     },
     INGRESS_RULE: {
@@ -191,6 +309,18 @@ GOOD: dict[str, dict[str, Any]] = {
         "sourceSecurityGroupId": FROM_GROUP,
     },
     DEFAULT_GROUP: {"ingress": []},
+    **{kind: {"spec": pod()} for kind in PODS if kind != CRON_JOB},
+    CRON_JOB: {"spec": {"jobTemplate": {"spec": pod()}}},
+    KUBERNETES_SECRET: {"type": "Opaque"},
+    KUBERNETES_CLUSTER: {
+        "vpcConfig": {"endpointPublicAccess": False, "endpointPrivateAccess": True},
+        "encryptionConfig": {"resources": ["secrets"]},
+        "enabledClusterLogTypes": ["api", "audit"],
+    },
+    LAUNCH_TEMPLATE: {
+        "metadataOptions": {"httpTokens": "required"},
+        "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"encrypted": "true"}}],
+    },
     TASK: {
         "family": "api",
         "containerDefinitions": json.dumps([CONTAINER]),
@@ -233,16 +363,34 @@ GOOD: dict[str, dict[str, Any]] = {
     "aws:alb/loadBalancer:LoadBalancer": GOOD_BALANCER,
     TARGETS: GOOD_TARGETS,
     "aws:alb/targetGroup:TargetGroup": GOOD_TARGETS,
-    "aws:cloudfront/distribution:Distribution": {
-        "viewerCertificate": {"minimumProtocolVersion": "TLSv1.2_2021"}
+    DISTRIBUTION: {
+        "viewerCertificate": {"minimumProtocolVersion": "TLSv1.2_2021"},
+        "origins": [
+            {"originId": "bucket", "originAccessControlId": "E1"},
+            {"originId": "api", "customOriginConfig": {"originProtocolPolicy": "https-only"}},
+        ],
+        "defaultCacheBehavior": {
+            "viewerProtocolPolicy": "redirect-to-https",
+            "responseHeadersPolicyId": "headers",
+        },
+        "orderedCacheBehaviors": [
+            {"viewerProtocolPolicy": "https-only", "responseHeadersPolicyId": "headers"}
+        ],
     },
-    "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": {
-        "corsConfig": {"accessControlAllowOrigins": {"items": ["https://rentfix.com"]}}
+    RESPONSE_HEADERS: {
+        "securityHeadersConfig": {
+            "strictTransportSecurity": {"accessControlMaxAgeSec": 31536000, "override": True},
+            "contentTypeOptions": {"override": True},
+            "frameOptions": {"frameOption": "DENY", "override": True},
+        },
+        "corsConfig": {"accessControlAllowOrigins": {"items": ["https://rentfix.com"]}},
     },
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": CORS,
     "aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2": CORS,
     "aws:backup/plan:Plan": {"rules": [{"ruleName": "daily", "lifecycle": {"deleteAfter": 30}}]},
 }
+
+GOOD[INGRESS] = ingress()
 
 # What iam-no-static-keys looks at is never good: there is no compliant user, only an allowed one.
 NEVER_GOOD = {"aws:iam/accessKey:AccessKey", "aws:iam/user:User"}
@@ -302,6 +450,65 @@ def parameters(**values):
 
 
 OFFENCES = {
+    "k8s-image-pinned": in_every_workload(
+        (pod({"image": "nx-api:latest"}), 'container api: image is "nx-api:latest"'),
+        (pod({"image": "nx-api"}), 'container api: image is "nx-api"'),
+    ),
+    "k8s-secrets-by-reference": {
+        **in_every_workload(
+            (
+                pod({"env": [{"name": "JWT_SECRET", "value": STRONG}]}),
+                "container api: JWT_SECRET is a plain variable",
+            ),
+            (
+                pod({"env": [{"name": "STORE", "value": "postgresql://app:changeit@db/app"}]}),
+                "container api: the value of STORE holds a credential",
+            ),
+        ),
+        KUBERNETES_SECRET: [
+            ({"data": {"key": "dmFsdWU="}}, "data holds values"),
+            ({"stringData": {"key": "value"}}, "stringData holds values"),
+        ],
+    },
+    "k8s-non-root": in_every_workload(
+        (pod(securityContext={}), "container api: runAsNonRoot is not true"),
+        (
+            pod(securityContext={"runAsNonRoot": True, "runAsUser": 0}),
+            "container api: runAsNonRoot is not true",
+        ),
+        (pod(hostNetwork=True), "hostNetwork is true"),
+        (pod(volumes=[{"name": "root", "hostPath": {"path": "/"}}]), "volume root: hostPath is set"),
+        (
+            pod({"securityContext": {"allowPrivilegeEscalation": False, "privileged": True}}),
+            "container api: privileged is true",
+        ),
+        (pod({"securityContext": {}}), "container api: allowPrivilegeEscalation is not set"),
+    ),
+    "k8s-probes-and-limits": in_every_workload(
+        (
+            pod({"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1"}}}),
+            "container api: limits.memory is not set",
+        ),
+        (pod({"livenessProbe": LEFT_OUT}), "container api: livenessProbe is not set"),
+        (pod({"readinessProbe": LEFT_OUT}), "container api: readinessProbe is not set"),
+    ),
+    "eks-cluster-closed": {
+        KUBERNETES_CLUSTER: [
+            ({"vpcConfig.endpointPublicAccess": True}, "vpcConfig: endpointPublicAccess is true"),
+            ({"vpcConfig": LEFT_OUT}, "vpcConfig: endpointPublicAccess is not set"),
+            ({"encryptionConfig": LEFT_OUT}, "encryptionConfig does not name secrets"),
+            ({"enabledClusterLogTypes": ["api"]}, "enabledClusterLogTypes lacks audit"),
+        ],
+    },
+    "ec2-machine-closed": {
+        LAUNCH_TEMPLATE: [
+            ({"metadataOptions": LEFT_OUT}, "metadataOptions: httpTokens is not set"),
+            (
+                {"blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {}}]},
+                "disk /dev/xvda: encrypted is not set",
+            ),
+        ],
+    },
     "rds-encrypted": {
         INSTANCE: [
             ({"storageEncrypted": LEFT_OUT}, "storageEncrypted is not set"),
@@ -322,6 +529,15 @@ OFFENCES = {
         INSTANCE: [
             ({"parameterGroupName": LEFT_OUT}, "parameterGroupName is not set"),
             ({"parameterGroupName": "default.postgres16"}, 'parameterGroupName is "default.postgres16"'),
+        ],
+        CLUSTER: [
+            ({"dbClusterParameterGroupName": LEFT_OUT}, "dbClusterParameterGroupName is not set"),
+        ],
+    },
+    "rds-proxy-tls": {
+        PROXY: [
+            ({"requireTls": False}, "requireTls is false"),
+            ({"requireTls": LEFT_OUT}, "requireTls is not set"),
         ],
     },
     "rds-not-public": {
@@ -548,6 +764,38 @@ OFFENCES = {
             ),
         ],
     },
+    "no-ssh-inside": {
+        GROUP: [
+            (opened("tcp", (22, 22), securityGroups=[FROM_GROUP]), "opens port 22, and with it 22"),
+            (opened("tcp", (3389, 3389), cidrBlocks=["10.0.0.0/8"]), "opens port 3389, and with it 3389"),
+        ],
+        DEFAULT_GROUP: [(opened("tcp", (20, 25), self=True), "opens ports 20 to 25, and with it 22")],
+        INGRESS_RULE: [
+            (ingress_rule("tcp", (22, 22), cidrIpv4="10.250.0.0/22"), "opens port 22, and with it 22"),
+        ],
+        GROUP_RULE: [({"fromPort": 22, "toPort": 22}, "opens port 22, and with it 22")],
+    },
+    "vpn-logged-and-authenticated": {
+        VPN: [
+            ({"authenticationOptions": LEFT_OUT}, "authenticationOptions names no kind that is known"),
+            (
+                {"authenticationOptions": [{"type": "none"}]},
+                "authenticationOptions names no kind that is known",
+            ),
+            ({"connectionLogOptions": LEFT_OUT}, "connectionLogOptions.enabled is not set"),
+            ({"connectionLogOptions.enabled": False}, "connectionLogOptions.enabled is false"),
+            (
+                {"connectionLogOptions.cloudwatchLogGroup": LEFT_OUT},
+                "connectionLogOptions.cloudwatchLogGroup is not set",
+            ),
+        ],
+    },
+    "vpn-narrow": {
+        VPN_AUTHORIZATION: [
+            ({"targetNetworkCidr": "0.0.0.0/0"}, 'targetNetworkCidr is "0.0.0.0/0"'),
+            ({"targetNetworkCidr": "128.0.0.0/1"}, 'targetNetworkCidr is "128.0.0.0/1"'),
+        ],
+    },
     "no-debug-ports": {
         GROUP: [
             (opened("tcp", (9229, 9229), securityGroups=[FROM_GROUP]), "opens port 9229, and with it 9229")
@@ -585,6 +833,8 @@ OFFENCES = {
         BROKER: [
             ({"publiclyAccessible": True}, "publiclyAccessible is true"),
             ({"logs": LEFT_OUT}, "logs.general is not set"),
+            ({"encryptionOptions": LEFT_OUT}, "encryptionOptions.kmsKeyId is not set"),
+            ({"encryptionOptions": {"useAwsOwnedKey": True}}, "encryptionOptions.kmsKeyId is not set"),
         ],
     },
     "container-non-root": {
@@ -671,6 +921,7 @@ OFFENCES = {
             ({"length": 12.0}, "length is 12, at least 16 is asked for"),
             ({"upper": False}, "upper is false"),
         ],
+        BYTES: [({"length": 8}, "length is 8, which is 10 characters of at least 16")],
         INSTANCE: [
             ({"password": "hunter2"}, "password lacks 9 more characters, an upper-case letter"),
         ],
@@ -770,6 +1021,13 @@ OFFENCES = {
         ],
     },
     "alb-tls-min-1-2": {
+        INGRESS: [
+            (ingress(ssl_policy=LEFT_OUT), "alb.ingress.kubernetes.io/ssl-policy is not set"),
+            (
+                ingress(ssl_policy="ELBSecurityPolicy-2016-08"),
+                'alb.ingress.kubernetes.io/ssl-policy is "ELBSecurityPolicy-2016-08"',
+            ),
+        ],
         LISTENER: [
             ({"sslPolicy": LEFT_OUT}, "sslPolicy is not set"),
             (
@@ -788,6 +1046,25 @@ OFFENCES = {
         ],
     },
     "alb-https-only": {
+        INGRESS: [
+            (
+                ingress(listen_ports='[{"HTTP": 80}]'),
+                'it listens on no port for HTTPS, alb.ingress.kubernetes.io/listen-ports is "[{"HTTP": 80}]"',
+            ),
+            (
+                ingress(listen_ports=LEFT_OUT, certificate_arn=LEFT_OUT),
+                "it listens on no port for HTTPS, alb.ingress.kubernetes.io/listen-ports is not set",
+            ),
+            (ingress(certificate_arn=LEFT_OUT), "alb.ingress.kubernetes.io/certificate-arn is not set"),
+            (
+                ingress(ssl_redirect=LEFT_OUT),
+                "it listens for plain HTTP, alb.ingress.kubernetes.io/ssl-redirect is not set",
+            ),
+            (
+                ingress(ssl_redirect="8443"),
+                'it listens for plain HTTP, alb.ingress.kubernetes.io/ssl-redirect is "8443"',
+            ),
+        ],
         LISTENER: [
             (
                 {"protocol": "HTTP", "port": 80, "defaultActions": [{"type": "forward"}]},
@@ -806,6 +1083,24 @@ OFFENCES = {
         ],
     },
     "alb-hardening": {
+        INGRESS: [
+            (
+                ingress(
+                    load_balancer_attributes=balancer(
+                        routing__http__drop_invalid_header_fields__enabled="false"
+                    )
+                ),
+                'load-balancer-attributes: routing.http.drop_invalid_header_fields.enabled is "false"',
+            ),
+            (
+                ingress(load_balancer_attributes=balancer(deletion_protection__enabled=LEFT_OUT)),
+                "load-balancer-attributes: deletion_protection.enabled is not set",
+            ),
+            (
+                ingress(load_balancer_attributes=balancer(access_logs__s3__enabled="false")),
+                'load-balancer-attributes: access_logs.s3.enabled is "false"',
+            ),
+        ],
         BALANCER: [
             ({"dropInvalidHeaderFields": False}, "dropInvalidHeaderFields is false"),
             ({"enableDeletionProtection": LEFT_OUT}, "enableDeletionProtection is not set"),
@@ -815,6 +1110,10 @@ OFFENCES = {
         ],
     },
     "target-group-health-check": {
+        INGRESS: [
+            (ingress(healthcheck_path=LEFT_OUT), "alb.ingress.kubernetes.io/healthcheck-path is not set"),
+            (ingress(healthcheck_path="/"), 'alb.ingress.kubernetes.io/healthcheck-path is "/"'),
+        ],
         TARGETS: [
             ({"healthCheck": LEFT_OUT}, "healthCheck.path is not set"),
             ({"healthCheck.path": "/"}, 'healthCheck.path is "/"'),
@@ -823,7 +1122,62 @@ OFFENCES = {
             ({"healthCheck.enabled": False}, "healthCheck.enabled is false"),
         ],
     },
+    "cdn-https-only": {
+        DISTRIBUTION: [
+            (
+                {"defaultCacheBehavior.viewerProtocolPolicy": "allow-all"},
+                'defaultCacheBehavior.viewerProtocolPolicy is "allow-all"',
+            ),
+            (
+                {"orderedCacheBehaviors": [{"responseHeadersPolicyId": "headers"}]},
+                "orderedCacheBehaviors[0].viewerProtocolPolicy is not set",
+            ),
+            (
+                {"origins": [{"customOriginConfig": {"originProtocolPolicy": "match-viewer"}}]},
+                'origins[0].customOriginConfig.originProtocolPolicy is "match-viewer"',
+            ),
+        ],
+    },
+    "cdn-private-origin": {
+        DISTRIBUTION: [
+            (
+                {"origins": [{"originId": "bucket", "s3OriginConfig": {"originAccessIdentity": ""}}]},
+                "origins[0].originAccessControlId is not set",
+            ),
+        ],
+    },
     "security-headers-on-public-entry": {
+        INGRESS: [
+            (
+                ingress(**{"listener-attributes.HTTPS-443": headers(x_frame_options=LEFT_OUT)}),
+                "listener-attributes.HTTPS-443: routing.http.response.x_frame_options.header_value is not set",
+            ),
+            (
+                ingress(**{"listener-attributes.HTTPS-443": headers(strict_transport_security=LEFT_OUT)}),
+                "listener-attributes.HTTPS-443: routing.http.response.strict_transport_security.header_value "
+                "is not set",
+            ),
+        ],
+        DISTRIBUTION: [
+            (
+                {"defaultCacheBehavior.responseHeadersPolicyId": LEFT_OUT},
+                "defaultCacheBehavior.responseHeadersPolicyId is not set",
+            ),
+            (
+                {"orderedCacheBehaviors": [{"viewerProtocolPolicy": "https-only"}]},
+                "orderedCacheBehaviors[0].responseHeadersPolicyId is not set",
+            ),
+        ],
+        RESPONSE_HEADERS: [
+            (
+                {"securityHeadersConfig.frameOptions": LEFT_OUT},
+                "securityHeadersConfig.frameOptions is not set",
+            ),
+            (
+                {"securityHeadersConfig.strictTransportSecurity": LEFT_OUT},
+                "securityHeadersConfig.strictTransportSecurity is not set",
+            ),
+        ],
         LISTENER: [
             (
                 {"routingHttpResponseStrictTransportSecurityHeaderValue": LEFT_OUT},
@@ -903,6 +1257,12 @@ THRESHOLDS = [
     ("no-debug-ports", TASK, container(portMappings=[{"containerPort": 9229}]), {"ports": []}),
     ("alb-hardening", BALANCER, {"enableDeletionProtection": False}, {"deletion_protection": False}),
     ("alb-hardening", BALANCER, {"accessLogs": LEFT_OUT}, {"access_logs": False}),
+    (
+        "alb-hardening",
+        INGRESS,
+        ingress(load_balancer_attributes=balancer(deletion_protection__enabled="false")),
+        {"deletion_protection": False},
+    ),
     (
         "log-retention-set",
         "aws:cloudwatch/logGroup:LogGroup",

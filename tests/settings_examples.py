@@ -7,6 +7,7 @@ from typing import Any
 
 from settings import loader, yaml_file
 from settings.model import Settings
+from settings.model.data import Database
 
 ROOT = Path(__file__).parent.parent
 SYSTEM_FILE = "systems/rentalfix/system.yaml"
@@ -28,6 +29,12 @@ def settle(
         stack_file=f"Pulumi.{name}.yaml",
         system_file=SYSTEM_FILE,
     )
+
+
+def database(settings: Settings) -> Database:
+    """The database of settings that have one."""
+    assert settings.database is not None
+    return settings.database
 
 
 def refusal(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components._watch import Metric, Watch
-from components.alarms import Alarms, AlarmsArgs, runbook_page
+from components.alarms import Alarms, AlarmsArgs, Change, runbook_page
 from tests.recorder import record
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -61,6 +61,14 @@ def build(*watches, **changes):
 
 def vars_of(alarms):
     return {"names": alarms.names, "arns": alarms.arns, "critical_name": alarms.critical_name}
+
+
+def test_what_the_product_promises_stands_before_the_runbook():
+    declared = build(watch(), responses={"warning": "P3: answered within 4 hours"})
+    assert declared.one(ALARM, "alarms-database-cpu")["alarmDescription"] == (
+        "Percent of the processor in use. P3: answered within 4 hours. "
+        "Runbook: https://example.com/runbooks/database.md"
+    )
 
 
 def test_a_watch_on_one_metric():
@@ -229,3 +237,43 @@ def test_as_far_back_as_cloudwatch_looks(period_s, periods):
 def test_every_problem_is_told_at_once():
     with pytest.raises(ValueError, match=r"called 'database-cpu'.*no warning topic in eu-north-1"):
         args(watch(), watch(region="eu-north-1"))
+
+
+def test_a_name_that_scripts_use_already():
+    declared = build(
+        watch(severity="critical"), watch(name="b"), changes={"database-cpu": Change(name="db-high-cpu")}
+    )
+    alarm = declared.one(ALARM, "alarms-database-cpu")
+    assert (alarm["name"], alarm["tags"]["Name"]) == ("db-high-cpu", "db-high-cpu")
+    assert declared.one(COMPOSITE)["alarmRule"] == 'ALARM("db-high-cpu")'
+    assert declared.value["names"] == ["db-high-cpu", "rentalfix-prod-b"]
+
+
+def test_the_documents_own_title_and_severity():
+    change = Change(title="ApiDown", severity="critical")
+    declared = build(watch(), changes={"database-cpu": change})
+    alarm = declared.one(ALARM)
+    assert alarm["alarmDescription"].startswith("ApiDown: Percent of the processor in use. ")
+    assert alarm["alarmActions"] == ["arn:critical"]
+    assert declared.one(COMPOSITE)["alarmRule"] == 'ALARM("rentalfix-prod-database-cpu")'
+
+
+@pytest.mark.parametrize(
+    ("watches", "changes", "message"),
+    [
+        (
+            [watch(), watch(name="cache-cpu")],
+            {"databse-cpu": Change(name="x")},
+            "changes names 'databse-cpu', and no watch is called so; the nearest is 'database-cpu'",
+        ),
+        (
+            [watch(), watch(name="b")],
+            {"b": Change(name="rentalfix-prod-database-cpu")},
+            "two alarms would have the physical name 'rentalfix-prod-database-cpu'; give each its own",
+        ),
+        ([watch()], {"database-cpu": Change(name="x" * 256)}, "the alarm's name is longer than 255"),
+    ],
+)
+def test_changes_that_are_refused(watches, changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        args(*watches, changes=changes)

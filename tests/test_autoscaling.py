@@ -1,6 +1,7 @@
 """Autoscaling: each kind of rule, and what is refused."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from components.autoscaling import (
     Latency,
     Memory,
     Queue,
+    QueueWait,
     RequestsPerTarget,
     Schedule,
 )
@@ -21,13 +23,23 @@ TARGET = "aws:appautoscaling/target:Target"
 POLICY = "aws:appautoscaling/policy:Policy"
 ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-PLACE = {"load_balancer_arn_suffix": "app/edge/1", "target_group_arn_suffix": "targetgroup/api/2"}
+PLACE: dict[str, Any] = {
+    "load_balancer_arn_suffix": "app/edge/1",
+    "target_group_arn_suffix": "targetgroup/api/2",
+}
 QUEUE = Queue(
     namespace="RentalFix/prod",
     metric_name="waiting",
     dimensions={"Queue": "matching"},
     add_above=100,
     remove_below=10,
+)
+WAIT = QueueWait(
+    namespace="RentalFix/prod",
+    metric_name="oldest",
+    dimensions={"Queue": "matching"},
+    above_s=60,
+    add_tasks=1,
 )
 NIGHT = Schedule(name="night", cron="cron(0 22 * * ? *)", timezone="Europe/Berlin", min_count=1, max_count=2)
 
@@ -244,3 +256,68 @@ def test_all_rules_together_hang_from_the_component():
 def test_refusals(rules, changes, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         build(*rules, **changes)
+
+
+def test_average_latency_is_a_plain_statistic():
+    declared = build(Latency(above_s=0.5, add_tasks=1, statistic="Average", **PLACE))
+    alarm = declared.one(ALARM, "api-latency-average")
+    assert (alarm["statistic"], alarm["threshold"]) == ("Average", 0.5)
+    assert "extendedStatistic" not in alarm
+    assert alarm["alarmDescription"] == "Average response time above 0.5 s: adds 1 tasks"
+
+
+def test_a_job_that_waits_too_long_adds_tasks_and_takes_none_away():
+    declared = build(WAIT)
+    (policy,) = declared.all(POLICY)
+    assert policy.name == "api-queue-wait"
+    assert policy["stepScalingPolicyConfiguration"]["stepAdjustments"] == [
+        {"metricIntervalLowerBound": "0", "scalingAdjustment": 1}
+    ]
+    (alarm,) = declared.all(ALARM)
+    assert (alarm["metricName"], alarm["statistic"], alarm["threshold"]) == ("oldest", "Maximum", 60)
+    assert (alarm["period"], alarm["evaluationPeriods"], alarm["treatMissingData"]) == (60, 2, "ignore")
+    assert alarm.depends_on(policy)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Cpu(target_percent=70, policy_name="api-scaling"),
+        Memory(target_percent=70, policy_name="api-scaling"),
+        RequestsPerTarget(target_per_minute=6000, policy_name="api-scaling", **PLACE),
+        Latency(above_s=0.5, add_tasks=1, policy_name="api-scaling", **PLACE),
+        replace(WAIT, policy_name="api-scaling"),
+    ],
+)
+def test_a_policy_that_scripts_know_by_name(rule):
+    policy = build(rule).one(POLICY)
+    assert (policy.name, policy["name"]) == ("api-api-scaling", "api-scaling")
+
+
+def test_several_queues_are_told_apart_by_name():
+    mail = replace(QUEUE, dimensions={"Queue": "mail"}, policy_name="mail")
+    declared = build(QUEUE, mail)
+    assert declared.names(POLICY) == ["api-mail-add", "api-mail-remove", "api-queue-add", "api-queue-remove"]
+    assert declared.one(POLICY, "api-mail-add")["name"] == "mail-add"
+    assert "name" not in declared.one(POLICY, "api-queue-add")
+    assert set(build(QUEUE).names()) < set(declared.names())
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        ([QUEUE, QUEUE], "there are 2 rules queue: keep one, or give each a policy_name of its own"),
+        ([WAIT, WAIT], "there are 2 rules queue-wait: keep one, or give each a policy_name of its own"),
+        (
+            [Cpu(target_percent=70), Cpu(target_percent=80, policy_name="other")],
+            "there are 2 rules cpu: keep one",
+        ),
+        (
+            [replace(WAIT, above_s=0)],
+            "rule queue-wait: above_s must be above 0 and add_tasks at least 1, got 0 and 1",
+        ),
+    ],
+)
+def test_more_refusals(rules, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        build(*rules)

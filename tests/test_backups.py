@@ -172,6 +172,11 @@ def test_restores_are_tested_out_of_sight():
     }
 
 
+def test_a_cluster_comes_back_as_a_cluster():
+    selection = build(restore_test=proof(is_cluster=True))[0].one(TEST_SELECTION)
+    assert set(selection["restoreMetadataOverrides"]) == {"dbSubnetGroupName", "vpcSecurityGroupIds"}
+
+
 def test_backups_kept_for_a_day_are_tested_within_it():
     assert build(retention_days=1)[0].one(TEST_PLAN)["recoveryPointSelection"]["selectionWindowDays"] == 1
 

@@ -273,3 +273,38 @@ def test_every_problem_at_once():
 
 def test_a_preview_sees_every_resource():
     assert record(lambda: Cache("cache", args()), preview=True).names() == declare().names()
+
+
+@pytest.mark.parametrize(("figure", "threshold", "periods"), [(None, 1000, 3), (0, 0, 1)])
+def test_evictions_are_watched_at_the_products_own_figure(figure, threshold, periods):
+    watch = watches(evictions_per_5_minutes=figure)["cache-0001-evictions"]
+    assert (watch.threshold, watch.evaluation_periods) == (threshold, periods)
+    assert f"more than {threshold}" in watch.description
+
+
+@pytest.mark.parametrize("figure", [0, 50])
+def test_a_cache_that_evicts_what_may_expire_is_watched_only_at_the_products_own_figure(figure):
+    volatile = {**STANDALONE, "parameters": {"maxmemory-policy": "volatile-lru"}}
+    watch = watches(**volatile, evictions_per_5_minutes=figure)["cache-evictions"]
+    assert (watch.threshold, watch.comparison, watch.evaluation_periods) == (
+        figure,
+        "GreaterThanThreshold",
+        1,
+    )
+    assert {(metric.metric_name, metric.stat) for metric in watch.metrics} == {("Evictions", "Sum")}
+    assert "cache-evictions" not in watches(**volatile)
+    # What has no time to live stays, so memory may still run out.
+    assert watches(**volatile, evictions_per_5_minutes=figure)["cache-memory"].severity == "critical"
+
+
+def test_reads_may_go_to_the_replicas():
+    def ends(**changes):
+        return record(
+            lambda: [(cache := Cache("cache", args(**changes))).endpoint, cache.reader_endpoint]
+        ).value
+
+    primary, readers = ends(**STANDALONE)
+    assert (primary.split(".")[0], readers.split(".")[0]) == ("master", "replica")
+    configuration, same = ends()
+    assert configuration == same
+    assert configuration.startswith("clustercfg.")

@@ -99,7 +99,29 @@ def test_a_renewal_that_does_not_come_is_noticed():
     assert list(watch.metrics[0].dimensions) == ["CertificateArn"]
 
 
+def test_a_certificate_of_another_region_is_made_and_watched_there():
+    kept = []
+    args = CertificateArgs(domain_name="cdn.rentfix.com", zone_id="Z1", region="us-east-1")
+    declared = record(lambda: kept.append(Certificate("cdn", args)))
+    assert declared.one(CERTIFICATE)["region"] == declared.one(VALIDATION)["region"] == "us-east-1"
+    assert "region" not in declared.one(RECORD)
+    assert kept[0].watches[0].region == "us-east-1"
+
+
 def test_every_problem_is_named_at_once():
     sentence = "certificate a.com: a.com is named more than once; a certificate has at most 10 names, got 11"
     with pytest.raises(ValueError, match=re.escape(sentence)):
         build("a.com", *(f"{n}.com" for n in range(9)), domain_name="a.com")
+
+
+def test_the_days_before_expiry_are_the_products_own():
+    args = CertificateArgs(domain_name="api.rentfix.com", zone_id="Z1", alarm_days=20)
+    watch = record(lambda: Certificate("edge", args).watches[0]).value
+    assert watch.threshold == 20
+    assert "fewer than 20" in watch.description
+
+
+@pytest.mark.parametrize("days", [0, 45])
+def test_days_that_would_never_or_always_alarm_are_refused(days):
+    with pytest.raises(ValueError, match=f"alarm_days must be 1 to 44, got {days}"):
+        CertificateArgs(domain_name="api.rentfix.com", zone_id="Z1", alarm_days=days)

@@ -71,3 +71,9 @@ def test_the_whole_configuration():
 def test_what_is_refused(jobs, changes, message):
     with pytest.raises(ValueError, match=message):
         configure(jobs, **changes)
+
+
+def test_metrics_on_another_path():
+    job = Job(name="api", dns_name="api-metrics.prod", port=3000, path="/api/v1/system/metrics")
+    (scrape,) = configure([job])["receivers"]["prometheus"]["config"]["scrape_configs"]
+    assert scrape["metrics_path"] == "/api/v1/system/metrics"

@@ -143,6 +143,30 @@ def test_a_writable_path_is_an_absolute_folder(path):
     ]
 
 
+def test_the_health_check_takes_figures_of_its_own():
+    made = define(
+        health_command=["curl", "-f", "http://localhost:3000/health"],
+        health_interval_s=30,
+        health_timeout_s=10,
+        health_retries=5,
+    )
+    assert made["healthCheck"] == {
+        "command": ["CMD", "curl", "-f", "http://localhost:3000/health"],
+        "interval": 30,
+        "timeout": 10,
+        "retries": 5,
+        "startPeriod": 60,
+    }
+    assert sentences(health_interval_s=4, health_timeout_s=1, health_retries=0) == [
+        "health_interval_s must be 5 to 300 seconds, got 4",
+        "health_timeout_s must be 2 to 60 seconds, got 1",
+        "health_retries must be 1 to 10 times, got 0",
+    ]
+    assert sentences(health_interval_s=10, health_timeout_s=10) == [
+        "health_timeout_s must be less than health_interval_s 10, got 10"
+    ]
+
+
 def test_times_have_fargates_bounds():
     assert sentences(health_start_period_s=301, stop_timeout_s=121) == [
         "health_start_period_s must be 0 to 300 seconds, got 301",

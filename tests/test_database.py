@@ -5,7 +5,9 @@ import dataclasses
 import pulumi
 import pytest
 
-from components.database import STATIC_PARAMETERS, Database, DatabaseArgs, MasterPassword, Replica
+from components._database_watches import Thresholds
+from components._postgres import STATIC_PARAMETERS
+from components.database import Database, DatabaseArgs, MasterPassword, Replica
 from tests.recorder import record
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -181,6 +183,14 @@ def test_parameters_in_the_documents_figures_with_the_right_method():
     assert {name for name, (_, method) in made.items() if method == "pending-reboot"} <= STATIC_PARAMETERS
 
 
+def test_what_is_set_here_may_be_written_out_and_more_libraries_loaded():
+    libraries = "pg_stat_statements, auto_explain"
+    group = declare(parameters={"rds.force_ssl": "1", "shared_preload_libraries": libraries}).one(PARAMETERS)
+    made = {p["name"]: (p["value"], p["applyMethod"]) for p in group["parameters"]}
+    assert made["shared_preload_libraries"] == (libraries, "pending-reboot")
+    assert made["rds.force_ssl"] == ("1", "pending-reboot")
+
+
 def test_slow_query_threshold():
     group = declare(slow_query_ms=250).one(PARAMETERS)
     assert {"name": "log_min_duration_statement", "value": "250", "applyMethod": "immediate"} in group[
@@ -316,6 +326,10 @@ def test_without_a_number_of_connections_there_is_no_watch_on_it(parameters):
             {"master_password": None},
             "read replicas need master_password: RDS makes none of an instance whose",
         ),
+        (
+            {"parameters": {"shared_preload_libraries": "auto_explain"}},
+            "parameter shared_preload_libraries must name pg_stat_statements",
+        ),
         ({"parameters": {"rds.force_ssl": "0"}}, "parameter rds.force_ssl is set by the component to 1"),
     ],
 )
@@ -336,3 +350,31 @@ def test_every_problem_at_once():
 
 def test_a_preview_sees_every_resource():
     assert record(lambda: Database("database", args()), preview=True).names() == declare().names()
+
+
+def test_a_products_own_thresholds():
+    own = Thresholds(storage_used_percent=80, connections=80, connections_percent=70)
+    made = watches(thresholds=own, allocated_storage_gib=100, parameters={"max_connections": "200"})
+    assert made["database-storage"].threshold == 20 * 2**30
+    assert "less than 20 percent" in made["database-storage"].description
+    assert made["database-connections"].threshold == 140
+    high = made["database-connections-high"]
+    assert (high.threshold, high.severity, high.period_s, high.evaluation_periods) == (80, "warning", 60, 2)
+    assert high.description.startswith("DatabaseConnectionHigh: more than 80 connections (count)")
+
+
+@pytest.mark.parametrize(
+    ("max_connections", "pooled", "threshold", "of"),
+    [
+        ("200", 100, 80, "100 that the services' pools have"),
+        ("200", 400, 160, "200 allowed"),
+        (None, 100, 80, "100"),
+    ],
+)
+def test_connections_are_a_share_of_what_runs_out_first(max_connections, pooled, threshold, of):
+    parameters = {"max_connections": max_connections} if max_connections else {}
+    watch = watches(thresholds=Thresholds(pooled_connections=pooled), parameters=parameters)[
+        "database-connections"
+    ]
+    assert watch.threshold == threshold
+    assert of in watch.description

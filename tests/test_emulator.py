@@ -182,3 +182,27 @@ def test_each_start_has_an_id_of_its_own():
         return []
 
     assert Emulator(nothing)._identity["boot"] != Emulator(nothing)._identity["boot"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "ends"),
+    [
+        ({"NumCacheClusters": 1}, ("master", "replica", None)),
+        (
+            {"ClusterMode": "enabled", "NumNodeGroups": 2, "ReplicasPerNodeGroup": 1},
+            (None, None, "clustercfg"),
+        ),
+    ],
+)
+def test_a_cache_tells_where_it_is_written_and_where_it_is_read(url, shape, ends):
+    caches = client(url, "elasticache")
+    name = f"shop-{len(shape)}"
+    caches.create_replication_group(ReplicationGroupId=name, ReplicationGroupDescription="x", **shape)
+    (group,) = caches.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
+    node_group = group["NodeGroups"][0]
+    found = [
+        node_group.get("PrimaryEndpoint"),
+        node_group.get("ReaderEndpoint"),
+        group.get("ConfigurationEndpoint"),
+    ]
+    assert tuple(each["Address"].split(".")[0] if each else None for each in found) == ends

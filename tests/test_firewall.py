@@ -133,3 +133,21 @@ def test_a_preview_sees_every_resource():
         return Firewall("firewall", args([PUBLIC, QUERY, IMAGES]))
 
     assert record(program, preview=True).names() == record(program).names()
+
+
+def test_of_an_edge_to_a_neighbours_group_only_this_end_is_opened():
+    names = Edge(source="api", target="nodes", port=53, why="names", protocol="udp")
+    probe = Edge(source="nodes", target="api", port=4400, why="probes")
+    given = FirewallArgs(
+        vpc_id="vpc-1", groups=["api"], edges=[names, probe], neighbours={"nodes": "sg-theirs"}
+    )
+    declared = record(lambda: Firewall("firewall", given))
+    out, into = declared.one(EGRESS), declared.one(INGRESS)
+    assert out["referencedSecurityGroupId"] == into["referencedSecurityGroupId"] == "sg-theirs"
+    assert out["ipProtocol"] == "udp"
+    assert declared.names(GROUP) == ["firewall-api"]
+
+
+def test_a_neighbour_has_another_name_than_a_group():
+    with pytest.raises(ValueError, match="group 'api' has the name of something outside the VPC"):
+        FirewallArgs(vpc_id="vpc-1", groups=["api"], edges=[], neighbours={"api": "sg-theirs"})

@@ -76,3 +76,11 @@ def test_groups_get_their_role():
 def test_one_group_has_one_role():
     with pytest.raises(ValueError, match="grafana rentalfix-prod: g-1 is listed as admin and as viewer"):
         args(admin_group_ids=["g-1"], viewer_group_ids=["g-1"])
+
+
+def test_without_prometheus_it_reads_cloudwatch_alone():
+    declared = build(prometheus_arn=None)
+    assert declared.one(WORKSPACE)["dataSources"] == ["CLOUDWATCH"]
+    statements = declared.one(POLICY).json("policy")["Statement"]
+    actions = [action for each in statements for action in each["Action"]]
+    assert [action for action in actions if action.startswith("aps:")] == []

@@ -92,3 +92,19 @@ def test_trust_is_narrowed_to_an_account_and_a_source():
         "StringEquals": {"aws:SourceAccount": "111122223333"},
         "ArnLike": {"aws:SourceArn": "arn:aws:ecs:us-east-1:111122223333:*"},
     }
+
+
+def test_pods_of_one_cluster_may_take_a_role():
+    arn = "arn:aws:eks:us-east-1:111122223333:cluster/shop-prod"
+    trust = text(lambda: _iam.assume_role_by_pods(account_id="111122223333", cluster_arn=arn))
+    assert trust["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": "111122223333"},
+                "ArnEquals": {"aws:SourceArn": arn},
+            },
+        }
+    ]

@@ -80,6 +80,19 @@ def test_storage_key_serves_log_delivery():
     assert delivery["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
 
+def test_storage_key_serves_distributions_only_where_there_is_one():
+    made = declare(classes=["storage"], cloudfront_reads=True).one(KEY).json("policy")["Statement"]
+    assert made[-1] == {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": ["*"],
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:cloudfront::111122223333:distribution/*"}},
+        "Sid": "DistributionsOfThisAccount",
+    }
+    assert made[:-1] == statements("storage")
+
+
 def test_messages_key_serves_those_who_publish():
     _, publishers, event_bridge = statements("messages")
     assert set(publishers["Principal"]["Service"]) == {

@@ -197,6 +197,22 @@ def test_what_is_watched():
     assert watches["edge-target-connection-errors"].severity == "warning"
 
 
+def test_switches_of_connections_and_a_name_of_ones_own():
+    balancer = build(
+        load_balancer_name="api-alb",
+        http2=False,
+        preserve_host_header=False,
+        xff_header_processing_mode="remove",
+        idle_timeout_s=120,
+        client_keep_alive_s=600,
+    ).one(BALANCER)
+    assert balancer["name"] == "api-alb"
+    assert balancer["enableHttp2"] is False
+    assert balancer["preserveHostHeader"] is False
+    assert balancer["xffHeaderProcessingMode"] == "remove"
+    assert (balancer["idleTimeout"], balancer["clientKeepAlive"]) == (120, 600)
+
+
 @pytest.mark.parametrize(
     "tls_policy",
     [
@@ -227,6 +243,12 @@ def test_policies_with_tls_1_2_or_newer_are_accepted(tls_policy):
             "got 'ELBSecurityPolicy-TLS13-1-1-2021-06'",
         ),
         ({"hosts": []}, "hosts is empty: name at least one host"),
+        (
+            {"load_balancer_name": "a" * 33},
+            "load_balancer_name has at most 32 characters, got 33",
+        ),
+        ({"idle_timeout_s": 0}, "idle_timeout_s must be 1 to 4000 seconds, got 0"),
+        ({"client_keep_alive_s": 59}, "client_keep_alive_s must be 60 to 604800 seconds, got 59"),
         (
             {"redirects": {"api.rentfix.com": "elsewhere"}},
             "api.rentfix.com is named more than once among hosts and redirects",

@@ -91,6 +91,15 @@ def test_recorded_types_are_counted_and_named():
     assert summary.recorded_only(ALL, kinds) == {"aws:backup/plan:Plan": 1}
 
 
+def test_what_is_not_there_and_what_only_has_a_name_are_no_endpoints():
+    outputs = {
+        "grafanaUrl": "",
+        "vpn_endpoint": "arn:aws:ec2:us-east-1:123456789012:client-vpn-endpoint/cvpn-endpoint-1",
+        "cdn": {"url": "https://cdn", "host": None},
+    }
+    assert summary.endpoints(outputs) == {"cdn.url": "https://cdn"}
+
+
 def test_endpoints_are_found_at_any_depth():
     outputs = {
         "api": {"url": "https://a", "count": 3, "note": "x"},
@@ -457,7 +466,15 @@ def test_every_check_runs_and_the_failed_ones_are_named(tmp_path, capfd):
 
 def test_the_checks_are_formatter_linter_types_and_tests():
     assert [check.name for check in checks.checks(["-k", "x"])] == ["formatter", "linter", "types", "tests"]
-    assert checks.checks(["-k", "x"])[-1].command == ["pytest", "-n", "2", "-k", "x"]
+    assert checks.checks(["-k", "x"])[-1].command == [
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "-k",
+        "x",
+    ]
 
 
 def test_a_failure_is_its_sentence_and_exit_code_one(monkeypatch, capsys):

@@ -271,7 +271,7 @@ def test_plugins_are_written_once_and_replace_those_of_another_version(tmp_path)
     outdated = program(tmp_path / "pulumi" / "plugins" / "resource-aws-v1.0.0" / "pulumi-resource-aws", "")
     python = Path("/some folder/python")
     written = plugins.place(python, engine_path, tmp_path / "pulumi")
-    assert [text.split()[0] for text in written] == ["python", "aws", "random"]
+    assert [text.split()[0] for text in written] == ["python", "aws", "kubernetes", "random"]
     assert not outdated.exists()
     assert plugins.place(python, engine_path, tmp_path / "pulumi") == []
     launcher = (tmp_path / "bin" / engine.LANGUAGE_PLUGIN).read_text()

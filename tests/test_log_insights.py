@@ -82,6 +82,25 @@ def test_queries_are_kept_under_the_stacks_name():
     ]
 
 
+def test_in_plain_text_only_errors_are_counted():
+    declared, insights = build(fields=None)
+    assert declared.names(FILTER) == ["logs-core-matching-errors"]
+    assert declared.one(FILTER)["pattern"] == '?ERROR ?"error:" ?FATAL ?"fatal:"'
+    assert {query["name"]: query["queryString"] for query in declared.all(QUERY)} == {
+        "rentalfix-prod/core-matching/errors": "filter @message like /ERROR|error:|FATAL|fatal:/\n"
+        "| sort @timestamp desc\n| limit 100",
+    }
+    assert (insights.durations, insights.query_durations) == ({}, {})
+    assert [watch.name for watch in insights.watches] == ["core-matching-error-lines"]
+
+
+def test_logs_that_do_not_say_how_long_it_took():
+    declared, insights = build(fields=LogFields(level="level", duration_ms="ms"))
+    assert declared.names(FILTER) == ["logs-core-matching-duration", "logs-core-matching-errors"]
+    assert list(insights.durations) == ["core-matching"]
+    assert insights.query_durations == {}
+
+
 def test_personal_data_is_masked_in_every_log():
     declared = build(log_groups={"a": "/a", "b": "/b"})[0]
     assert [policy["logGroupName"] for policy in declared.all(POLICY)] == ["/a", "/b"]

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from components._subnets import Blocks
 from components.network import Network, NetworkArgs
 from tests.recorder import ACCOUNT_ID, record
 
@@ -174,3 +175,22 @@ def test_every_problem_is_told_before_anything_is_declared():
 
 def test_a_preview_sees_every_resource():
     assert record(lambda: Network("network", args()), preview=True).names() == declare().names()
+
+
+def test_subnets_may_be_laid_down():
+    blocks = Blocks(
+        private=["10.20.1.0/24", "10.20.2.0/24"],
+        public=["10.20.101.0/24", "10.20.102.0/24"],
+        isolated=["10.20.201.0/24", "10.20.202.0/24"],
+    )
+    declared = declare(zones=["us-east-1a", "us-east-1b"], subnets=blocks)
+    assert {subnet.name: subnet["cidrBlock"] for subnet in declared.all(SUBNET)} == {
+        "network-private-a": "10.20.1.0/24",
+        "network-private-b": "10.20.2.0/24",
+        "network-public-a": "10.20.101.0/24",
+        "network-public-b": "10.20.102.0/24",
+        "network-isolated-a": "10.20.201.0/24",
+        "network-isolated-b": "10.20.202.0/24",
+    }
+    with pytest.raises(ValueError, match="one block for each of 3 zones, got 2"):
+        args(subnets=blocks)

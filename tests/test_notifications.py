@@ -82,6 +82,17 @@ def test_whoever_gets_a_topic_waits_for_its_policy():
     assert subscription.depends_on(declared.one(POLICY, "notify-warning-eu-west-1"))
 
 
+def test_scripts_find_a_topic_by_the_name_that_they_know():
+    declared = build(regions=["eu-west-1", "us-east-1"], topic_names={"critical": "prod-alerts"})
+    names = {topic.name: topic.get("name") for topic in declared.all(TOPIC)}
+    assert names == {
+        "notify-critical-eu-west-1": "prod-alerts",
+        "notify-critical-us-east-1": None,
+        "notify-warning-eu-west-1": None,
+        "notify-warning-us-east-1": None,
+    }
+
+
 def test_everybody_is_subscribed_to_their_severity():
     declared = build(emails={"critical": ["a@x.com", "b@x.com"], "warning": []})
     assert declared.names(SUBSCRIPTION) == [
@@ -95,7 +106,7 @@ def test_everybody_is_subscribed_to_their_severity():
 def test_only_services_of_this_account_publish_and_only_over_tls():
     declared = build()
     topic_arn = declared.value["eu-west-1"]["critical"]
-    allow, look, deny = declared.one(POLICY, "notify-critical-eu-west-1").json("policy")["Statement"]
+    allow, rules, look, deny = declared.one(POLICY, "notify-critical-eu-west-1").json("policy")["Statement"]
     assert allow["Principal"]["Service"] == [
         "cloudwatch.amazonaws.com",
         "events.rds.amazonaws.com",
@@ -105,6 +116,10 @@ def test_only_services_of_this_account_publish_and_only_over_tls():
     assert allow["Action"] == ["sns:Publish"]
     assert allow["Resource"] == [topic_arn]
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert (rules["Action"], rules["Resource"]) == (["sns:Publish"], [topic_arn])
+    # EventBridge sends nothing that a condition could ask for.
+    assert "Condition" not in rules
     assert look["Principal"] == {"Service": "aps.amazonaws.com"}
     assert look["Action"] == ["sns:GetTopicAttributes"]
     assert look["Resource"] == [topic_arn]
@@ -129,6 +144,7 @@ def test_only_services_of_this_account_publish_and_only_over_tls():
             {"emails": {"critical": ["a@x.com", "a@x.com"], "warning": []}},
             "emails.critical lists a@x.com twice",
         ),
+        ({"topic_names": {"critical": "a", "warning": "a"}}, "topic_names has a twice"),
     ],
 )
 def test_what_is_refused(changes, message):

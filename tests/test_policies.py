@@ -22,6 +22,7 @@ from tests.policy_examples import (
     GOOD,
     GROUP,
     GROUP_RULE,
+    INGRESS,
     INGRESS_RULE,
     INSTANCE,
     LEFT_OUT,
@@ -38,6 +39,7 @@ from tests.policy_examples import (
     TASK,
     THRESHOLDS,
     container,
+    ingress,
     ingress_rule,
     opened,
     spoiled,
@@ -101,6 +103,13 @@ def test_every_protocol_is_every_port(resource_type, changes):
     assert set(said) == {"sg-no-open-ingress", "no-ssh-open-world", "sg-no-open-data-ports"}
 
 
+def test_a_log_router_may_be_root_and_nothing_more():
+    router = {"firelensConfiguration": {"type": "fluentbit"}, "user": "0"}
+    assert fired(spoiled(TASK, container(**router)), TASK) == {}
+    privileged = fired(spoiled(TASK, container(**router, privileged=True)), TASK)
+    assert privileged["container-non-root"] == ["container api: privileged is true"]
+
+
 @pytest.mark.parametrize(
     ("resource_type", "changes"),
     [
@@ -137,6 +146,18 @@ def test_every_protocol_is_every_port(resource_type, changes):
         ),
         (BALANCER, {"loadBalancerType": "network", "dropInvalidHeaderFields": LEFT_OUT}),
         (TARGETS, {"protocol": "TCP", "healthCheck": LEFT_OUT}),
+        (INGRESS, {"metadata": LEFT_OUT, "spec": {"ingressClassName": "nginx"}}),
+        (INGRESS, ingress(listen_ports=LEFT_OUT, ssl_redirect=LEFT_OUT)),
+        (INGRESS, ingress(listen_ports='[{"HTTPS": 443}]', ssl_redirect=LEFT_OUT)),
+        (
+            INGRESS,
+            ingress(
+                ssl_policy=UNKNOWN_STRING_VALUE,
+                certificate_arn=UNKNOWN_STRING_VALUE,
+                healthcheck_path=UNKNOWN_STRING_VALUE,
+                load_balancer_attributes=UNKNOWN_STRING_VALUE,
+            ),
+        ),
         ("aws:kms/key:Key", {"enableKeyRotation": LEFT_OUT, "keyUsage": "SIGN_VERIFY"}),
         ("aws:kms/key:Key", {"enableKeyRotation": LEFT_OUT, "customerMasterKeySpec": "RSA_4096"}),
         ("aws:backup/plan:Plan", {"rules": [{"ruleName": "monthly"}]}),
@@ -286,10 +307,14 @@ def test_every_type_and_property_exists_in_the_sdk():
     """Read from the SDK's source: importing it would take longer than all of these tests."""
     packages = Path(pulumi_policy.__file__).parent.parent
     for resource_type in sorted({resource_type for rule in RULES for resource_type in rule.types}):
-        package, place, _ = resource_type.split(":")
+        package, place, kind = resource_type.split(":")
         module, _, resource = place.partition("/")
+        if package == "kubernetes":
+            module = place.replace(".k8s.io", "")
         module = {"lambda": "lambda_", "index": ""}.get(module, module)
         file = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", resource).lower()
+        if package == "kubernetes":
+            file = kind
         source = (packages / f"pulumi_{package}" / module / f"{file}.py").read_text(encoding="utf-8")
         assert f'"{resource_type}"' in source
         known = set(re.findall(r'@pulumi\.getter\(name="(\w+)"\)', source))

@@ -8,6 +8,8 @@ from catalogue import RULES
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 from rules import Stack
 
+from tests.policy_examples import INGRESS, LEFT_OUT, ingress
+
 STACK_RULES = [rule for rule in RULES if rule.whole_stack]
 
 DENY_PLAIN_HTTP = {
@@ -15,6 +17,12 @@ DENY_PLAIN_HTTP = {
     "Principal": "*",
     "Action": "s3:*",
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+DENY_UNSCANNED = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": ["s3:GetObject"],
+    "Condition": {"StringNotEquals": {"s3:ExistingObjectTag/GuardDutyMalwareScanStatus": "NO_THREATS_FOUND"}},
 }
 RATE_RULE = {"statement": {"rateBasedStatement": {"limit": 120}}, "action": {"block": {}}}
 
@@ -87,8 +95,20 @@ def good():
     add(
         "policy",
         "aws:s3/bucketPolicy:BucketPolicy",
-        {"policy": json.dumps({"Statement": [DENY_PLAIN_HTTP]})},
+        {"policy": json.dumps({"Statement": [DENY_PLAIN_HTTP, DENY_UNSCANNED]})},
         bucket="bucket",
+    )
+    add(
+        "uploads",
+        "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
+        {"corsRules": [{"allowedMethods": ["GET", "PUT"], "allowedOrigins": ["https://rentfix.com"]}]},
+        bucket="bucket",
+    )
+    add(
+        "scan",
+        "aws:guardduty/malwareProtectionPlan:MalwareProtectionPlan",
+        {"actions": [{"taggings": [{"status": "ENABLED"}]}]},
+        protectedResource="bucket",
     )
 
     add("db", "aws:rds/instance:Instance", {"identifier": "rentfix-primary"})
@@ -137,7 +157,12 @@ def test_no_rule_complains_about_a_good_stack(good):
             "no BucketServerSideEncryptionConfiguration names the bucket",
         ),
         ("block", "s3-block-public", "bucket", "no BucketPublicAccessBlock names the bucket"),
-        ("policy", "s3-tls-only", "bucket", "no BucketPolicy names the bucket"),
+        (
+            "scan",
+            "uploads-malware-scan",
+            "bucket",
+            "browsers may upload to it, and no MalwareProtectionPlan names it",
+        ),
         ("acl-use", "waf-rate-limit-on-public-entry", "balancer", "no WebAcl is associated"),
         ("db-alarm", "required-alarms-present", "db", None),
         ("balancer-alarm", "required-alarms-present", "balancer", "no alarm watches it"),
@@ -215,6 +240,53 @@ def test_a_web_acl_without_a_blocking_rate_rule_is_none(good, rules):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "props", "finding"),
+    [
+        ("scan", {"actions": []}, "scan: tagging is not ENABLED, so nobody can tell what is clean"),
+        (
+            "policy",
+            {
+                "policy": json.dumps(
+                    {"Statement": [DENY_PLAIN_HTTP, {**DENY_UNSCANNED, "Action": "s3:PutObject"}]}
+                )
+            },
+            "its BucketPolicy lets people read what is not found clean",
+        ),
+        (
+            "policy",
+            {"policy": json.dumps({"Statement": [DENY_PLAIN_HTTP, {**DENY_UNSCANNED, "Condition": {}}]})},
+            "its BucketPolicy lets people read what is not found clean",
+        ),
+    ],
+)
+def test_uploads_that_can_be_read_before_they_are_scanned_are_found(good, name, props, finding):
+    good.spoil(name, **props)
+    assert good.findings() == {("uploads-malware-scan", "bucket"): [finding]}
+
+
+def test_without_a_policy_uploads_are_read_at_will(good):
+    del good.resources["policy"]
+    assert good.findings() == {
+        ("s3-tls-only", "bucket"): ["no BucketPolicy names the bucket"],
+        ("uploads-malware-scan", "bucket"): ["its BucketPolicy lets people read what is not found clean"],
+    }
+
+
+def test_a_bucket_that_browsers_only_read_needs_no_scan(good):
+    good.spoil("uploads", corsRules=[{"allowedMethods": ["GET"]}])
+    del good.resources["scan"]
+    good.spoil("policy", policy=json.dumps({"Statement": DENY_PLAIN_HTTP}))
+    assert good.findings() == {}
+
+
+def test_a_broker_in_a_subnet_with_a_route_out_is_found(good):
+    good.add("broker", "aws:mq/broker:Broker", subnetIds="public")
+    assert good.findings()["db-in-private-subnets", "broker"] == [
+        "subnet public has a route to an internet gateway"
+    ]
+
+
 def test_a_distribution_without_web_acl_is_found(good):
     good.add("site", "aws:cloudfront/distribution:Distribution")
     assert good.findings() == {("waf-rate-limit-on-public-entry", "site"): ["no WebAcl is associated"]}
@@ -225,6 +297,32 @@ def test_only_public_application_balancers_need_a_rate_limit(good, props):
     del good.resources["acl-use"]
     good.spoil("balancer", **props)
     assert good.findings() == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "refers", "finding"),
+    [
+        ({"wafv2_acl_arn": UNKNOWN_STRING_VALUE}, {"metadata": "acl"}, None),
+        ({"wafv2_acl_arn": "arn:acl"}, {}, None),
+        ({"scheme": "internal", "wafv2_acl_arn": LEFT_OUT}, {}, None),
+        ({"class_name": "nginx", "wafv2_acl_arn": LEFT_OUT}, {}, None),
+        ({"wafv2_acl_arn": LEFT_OUT}, {"metadata": "acl"}, "no WebAcl is associated"),
+        ({"wafv2_acl_arn": "none"}, {"metadata": "acl"}, "no WebAcl is associated"),
+        ({"wafv2_acl_arn": "arn:another"}, {}, "no WebAcl is associated"),
+        (
+            {"wafv2_acl_arn": UNKNOWN_STRING_VALUE},
+            {"metadata": "slow"},
+            "WebAcl slow has no rate-based rule that blocks",
+        ),
+    ],
+)
+def test_an_ingress_needs_a_web_acl_as_a_balancer_does(good, changes, refers, finding):
+    good.add("slow", "aws:wafv2/webAcl:WebAcl", {"rules": []})
+    good.spoil("acl", arn="arn:acl", rules=[RATE_RULE])
+    good.add("way-in", INGRESS, **refers)
+    good.spoil("way-in", **ingress(**changes))
+    expected = {("waf-rate-limit-on-public-entry", "way-in"): [finding]} if finding else {}
+    assert good.findings() == expected
 
 
 def test_a_data_store_in_a_subnet_with_a_route_out_is_found(good):
@@ -261,7 +359,10 @@ def test_a_reference_in_plain_text_counts_too(good):
     good.add(
         "policy",
         "aws:s3/bucketPolicy:BucketPolicy",
-        {"bucket": "rentfix-backups", "policy": json.dumps({"Statement": DENY_PLAIN_HTTP})},
+        {
+            "bucket": "rentfix-backups",
+            "policy": json.dumps({"Statement": [DENY_PLAIN_HTTP, DENY_UNSCANNED]}),
+        },
     )
     good.add(
         "db-alarm",
@@ -287,11 +388,24 @@ def test_a_document_that_is_not_known_yet_stops_the_rule(good):
         good.findings()
 
 
+def test_a_machine_with_a_key_pair_needs_a_vpn(good):
+    machine = "aws:ec2/instance:Instance"
+    good.add("bastion", machine, {"keyName": "ops"})
+    good.add("managed", machine, {"iamInstanceProfile": "session-manager"})
+    assert good.findings() == {
+        ("admin-access-via-vpn", "bastion"): ['keyName is "ops", and the stack has no VPN']
+    }
+    good.add("vpn", "aws:ec2clientvpn/endpoint:Endpoint")
+    assert good.findings() == {}
+
+
 def test_every_stack_rule_is_broken_by_one_of_these():
     assert {rule.id for rule in STACK_RULES} == {
+        "admin-access-via-vpn",
         "s3-encrypted",
         "s3-block-public",
         "s3-tls-only",
+        "uploads-malware-scan",
         "waf-rate-limit-on-public-entry",
         "db-in-private-subnets",
         "required-alarms-present",

@@ -10,47 +10,53 @@ from catalogue import RULES
 from pulumi_policy.proxy import unknown_checking_proxy
 from rules import Stack
 
-from tests.program import ROOT, STACKS, configuration, declared, run
-from wiring.recovery import dump_disk_gib
+from tests.program import ALL_STACKS, ROOT, configuration, declared, run
+from tests.recorder import Recording
+from wiring.dumps import dump_disk_gib
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
+SYSTEMS = sorted({stack.rpartition("/")[0] + "/" if "/" in stack else "" for stack in ALL_STACKS})
+GENERATED = re.compile(r"Aa1-[0-9a-f]{8}|Ynl0ZXMt\w{8}")  # by the recorder's RandomPassword and RandomBytes
 INSTANCE = "aws:rds/instance:Instance"
 GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ALL_STACKS)
 def test_everything_hangs_from_a_component(stack):
     """All but the hosted zone, where a stack makes its own: it has nothing beside it."""
     assert set(declared(stack).orphans()) <= {"zone"}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ALL_STACKS)
 def test_nothing_is_created_inside_apply(stack):
     """A preview, which knows no outputs, sees every resource that an update makes."""
     assert run(stack, preview=True).names() == declared(stack).names()
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ALL_STACKS)
 def test_generated_secrets_only_travel_as_secrets(stack):
     recorded = declared(stack)
     open_inputs = [
         (resource.name, key)
         for resource in recorded
         for key, value in resource.inputs.items()
-        if key not in resource.secrets and re.search(r"Aa1-[0-9a-f]{8}", json.dumps(value, default=str))
+        if key not in resource.secrets and GENERATED.search(json.dumps(value, default=str))
     ]
     assert recorded.all(PASSWORD), "there are secrets to look for"
     assert not open_inputs
-    assert not re.search(r"Aa1-[0-9a-f]{8}", json.dumps(recorded.value, default=str)), "nor as an output"
+    assert not GENERATED.search(json.dumps(recorded.value, default=str)), "nor as an output"
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", ALL_STACKS)
 def test_the_policies_find_nothing_that_matters(stack):
+    assert not violations(declared(stack), stack.rpartition("/")[2])
+
+
+def violations(recorded: Recording, environment: str) -> list[str]:
     """With every value known, as after `pulumi up`: the preview's unknowns hide nothing."""
-    levels = json.loads((ROOT / "policies" / "config" / f"{stack}.json").read_text(encoding="utf-8"))
-    recorded = declared(stack)
+    levels = json.loads((ROOT / "policies" / "config" / f"{environment}.json").read_text(encoding="utf-8"))
     judged = [
         SimpleNamespace(
             name=resource.name,
@@ -72,7 +78,7 @@ def test_the_policies_find_nothing_that_matters(stack):
         }
     whole: Any = judged
     stack_view = Stack(whole)
-    found = [
+    return [
         f"{rule.id}: {resource.name}: {finding}"
         for rule in RULES
         if not rule.advisory and levels.get(rule.id) not in ("advisory", "disabled")
@@ -87,20 +93,30 @@ def test_the_policies_find_nothing_that_matters(stack):
             **(levels[rule.id] if isinstance(levels.get(rule.id), dict) else {}),
         )
     ]
-    assert not found
 
 
-def test_local_is_productions_shape():
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_local_is_productions_shape(system):
     """Whatever production is made of, `make up` exercises."""
-    kinds = {stack: {resource.type for resource in declared(stack)} for stack in ("prod", "local")}
+    kinds = {
+        stack: {resource.type for resource in declared(f"{system}{stack}")} for stack in ("prod", "local")
+    }
     # A vault's policy against deletion is what protection means for it, and nothing local is protected.
     assert kinds["prod"] - kinds["local"] == {"aws:backup/vaultPolicy:VaultPolicy"}
 
 
-def test_production_protects_what_holds_data():
-    protected = {resource.type for resource in declared("prod") if resource.protect}
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_production_protects_what_holds_data(system):
+    protected = {resource.type for resource in declared(f"{system}prod") if resource.protect}
     assert protected >= {INSTANCE, GROUP, "aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:backup/vault:Vault"}
-    assert not [resource for resource in declared("local") if resource.protect]
+    assert not [resource for resource in declared(f"{system}local") if resource.protect]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_staging_and_production_have_the_same_keys_in_the_same_order(system):
+    """So that their diff is the difference of the two stacks."""
+
+    assert list(configuration(f"{system}prod")) == list(configuration(f"{system}staging"))
 
 
 def test_adding_a_zone_moves_nothing():

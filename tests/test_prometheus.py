@@ -1,12 +1,13 @@
 """Prometheus: the workspace, its three files as Prometheus reads them, and what is refused."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
-from components.prometheus import Prometheus, PrometheusArgs, Rule
+from components.prometheus import Prometheus, PrometheusArgs, Rule, rule_file
 from tests.recorder import record
 
 WORKSPACE = "aws:amp/workspace:Workspace"
@@ -108,7 +109,7 @@ def test_it_watches_that_its_alerts_arrive():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rules": []}, "rules is empty; give at least one"),
+        ({"group": None}, "group is missing; name the group that the rules stand in"),
         ({"log_group_name": "/rentalfix/prod"}, "log_group_name must begin with /aws/vendedlogs/"),
         ({"topic_arns": {"critical": "arn:critical"}}, "topic_arns has no warning topic; give one"),
         ({"rules": [HIGH_ERROR_RATE, HIGH_ERROR_RATE]}, "two rules are called 'HighErrorRate'"),
@@ -117,3 +118,18 @@ def test_it_watches_that_its_alerts_arrive():
 def test_what_is_refused(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         args(**changes)
+
+
+def test_without_rules_it_keeps_figures_and_tells_nobody():
+    declared = record(lambda: len(Prometheus("prometheus", args(group=None, rules=[])).watches))
+    assert (declared.all(RULES), declared.all(ALERTS), declared.value) == ([], [], 0)
+    assert len(declared.all(WORKSPACE)) == 1
+
+
+def test_the_documents_own_expression_stands_beside_the_corrected_one():
+    rule = replace(HIGH_ERROR_RATE, document_expr="rate(x[5m]) > 0.1")
+    (group,) = yaml.safe_load(rule_file("group", [rule]))["groups"]
+    assert group["rules"][0]["annotations"] == {
+        "summary": "High error rate detected",
+        "document_expr": "rate(x[5m]) > 0.1",
+    }

@@ -280,6 +280,12 @@ def test_the_inputs_that_an_expression_uses(expression, names):
         ("kms", "tag_resource", {"KeyId": "i"}, {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
         ("lambda", "tag_resource", {"Resource": "i"}, {"Tags": {"a": "b"}}),
         ("s3", "put_bucket_tagging", {"Bucket": "i"}, {"Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}),
+        (
+            "cloudfront",
+            "tag_resource",
+            {"Resource": "i"},
+            {"Tags": {"Items": [{"Key": "a", "Value": "b"}]}},
+        ),
         ("elbv2", "add_tags", {"ResourceArns": ["i"]}, {"Tags": [{"Key": "a", "Value": "b"}]}),
     ],
 )
@@ -295,6 +301,7 @@ def test_each_services_way_to_tag(service, operation, which, sets):
         ("ec2", "delete_tags", {"Tags": [{"Key": "a"}]}),
         ("kms", "untag_resource", {"TagKeys": ["a"]}),
         ("route53", "change_tags_for_resource", {"RemoveTagKeys": ["a"]}),
+        ("cloudfront", "untag_resource", {"TagKeys": {"Items": ["a"]}}),
     ],
 )
 def test_each_services_way_to_untag(service, operation, removes):
@@ -306,6 +313,7 @@ def test_each_services_way_to_untag(service, operation, removes):
     [
         {"Tags": [{"Key": "a", "Value": "b"}, {"Key": "aws:made", "Value": "by"}]},
         {"tags": {"a": "b"}},
+        {"Tags": {"Items": [{"Key": "a", "Value": "b"}]}},
         {"TagDescriptions": [{"Tags": [{"Key": "a", "Value": "b"}]}]},
         {"TagInfoForResource": {"TagList": [{"Key": "a", "Value": "b"}]}},
         {"ResourceTagSet": {"Tags": [{"Key": "a", "Value": "b"}]}},

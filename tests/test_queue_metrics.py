@@ -184,6 +184,11 @@ def test_each_queue_is_watched():
             "queue name must be letters, digits, - and _, got 'mat ching'",
         ),
         ({"queues": [queue(max_wait_s=0)]}, "queue matching: max_wait_s must be at least 1 second, got 0"),
+        ({"queues": [queue(max_waiting=0)]}, "queue matching: max_waiting must be at least 1 job, got 0"),
+        (
+            {"queues": [queue(rising_minutes=7)]},
+            "queue matching: rising_minutes must be a multiple of 5, got 7",
+        ),
         ({"namespace": "AWS/Queues"}, "namespace must not begin with AWS/"),
         (
             {"interval_min": 6},
@@ -194,3 +199,19 @@ def test_each_queue_is_watched():
 def test_what_is_refused(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         args(**changes)
+
+
+def test_more_waiting_jobs_than_the_product_bears():
+    _, metrics = build(queues=[queue(max_waiting=100)])
+    watch = {watch.name: watch for watch in metrics.watches}["queue-matching-waiting"]
+    assert (watch.threshold, watch.metrics[0].metric_name) == (100, "QueueLength")
+    assert watch.period_s * watch.evaluation_periods == 600
+    assert "(count)" in watch.description
+
+
+def test_jobs_that_keep_failing():
+    _, metrics = build(queues=[queue(rising_minutes=15)])
+    watch = {watch.name: watch for watch in metrics.watches}["queue-matching-failed"]
+    assert (watch.expression, watch.threshold) == ("DIFF(queueFailedJobs)", 0)
+    assert watch.period_s * watch.evaluation_periods == 900
+    assert "more workers would not help" in watch.description

@@ -1,4 +1,7 @@
-"""The function that counts jobs, against a small Redis of our own that listens on loopback."""
+"""The function that counts jobs: what it makes of answers, and of a server that misbehaves.
+
+With a real Redis, and BullMQ's own jobs in it: test_queue_metrics_redis.py.
+"""
 
 import io
 import json
@@ -56,10 +59,14 @@ def full_queue(key="{bull}:matching"):
     return {
         f"AUTH {TOKEN}": b"+OK\r\n",
         f"LLEN {key}:wait": b":7\r\n",
+        f"LLEN {key}:paused": b":0\r\n",
         f"ZCARD {key}:prioritized": b":2\r\n",
         f"LLEN {key}:active": b":3\r\n",
         f"ZCARD {key}:delayed": b":4\r\n",
         f"ZCARD {key}:failed": b":5\r\n",
+        f"ZRANGE {key}:prioritized 0 0": b"*1\r\n" + bulk("job-2"),
+        f"HGET {key}:job-2 timestamp": bulk("1700000030000"),
+        f"LINDEX {key}:paused -1": b"$-1\r\n",
         f"LINDEX {key}:wait -1": bulk("job-1"),
         f"HGET {key}:job-1 timestamp": bulk("1700000000000"),
     }
@@ -117,7 +124,8 @@ def test_all_figures_of_a_queue(serve, ask):
 def test_it_never_looks_for_keys(serve, ask):
     server = serve(full_queue())
     handler.figures(ask(server), "{bull}", "matching", NOW_MS)
-    assert {command.split()[0] for command in server.asked} == {"AUTH", "LLEN", "ZCARD", "LINDEX", "HGET"}
+    asked = {command.split()[0] for command in server.asked}
+    assert asked == {"AUTH", "LLEN", "ZCARD", "ZRANGE", "LINDEX", "HGET"}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +138,8 @@ def test_it_never_looks_for_keys(serve, ask):
     ids=["nothing waits", "the job has just gone", "a clock that is ahead"],
 )
 def test_no_wait_is_zero_seconds(serve, ask, changes):
-    server = serve({**full_queue(), **changes})
+    nothing_with_priority = {"ZRANGE {bull}:matching:prioritized 0 0": b"*0\r\n"}
+    server = serve({**full_queue(), **nothing_with_priority, **changes})
     assert handler.figures(ask(server), "{bull}", "matching", NOW_MS)["QueueOldestWaitSeconds"] == 0
 
 

@@ -101,6 +101,13 @@ def test_bytes_are_secret_in_both_forms():
     assert base64.b64decode(reveal(state["base64"])) == bytes.fromhex(reveal(state["hex"]))
 
 
+def test_64_bytes_are_88_characters_of_base64_without_a_line_break():
+    _, state = create("random:index/randomBytes:RandomBytes", {"length": 64})
+    text = reveal(state["base64"])
+    assert len(text) == 88
+    assert len(base64.b64decode(text, validate=True)) == 64
+
+
 def test_an_id_is_the_same_number_in_every_form():
     made, state = create("random:index/randomId:RandomId", {"byteLength": 4, "prefix": "app-"})
     assert state["b64Url"] == f"app-{made}"

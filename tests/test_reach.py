@@ -68,3 +68,42 @@ def test_a_service_reaches_only_what_it_names(store, target):
         name for name, _ in AWS_AND_OTHERS
     }
     assert stores == {target}
+
+
+def on_kubernetes(**cluster):
+    nodes = {"instance_types": ["m7i.large"], "min_count": 3, "max_count": 6}
+    made = {"nodes": nodes, "admin_role_arns": ["arn:aws:iam::111122223333:role/admin"]}
+    return settle({"compute": "kubernetes", "kubernetes": cluster or made})
+
+
+def test_a_cluster_adds_only_what_it_needs_itself_and_opens_no_store():
+    added = ways(on_kubernetes()) - ways(settle())
+    assert ways(settle()) <= ways(on_kubernetes())
+    assert added == {
+        ("nodes", "core-matching", 4400),
+        *((pods, "nodes", 53) for pods in ("core-matching", "worker-ai", "collector", "nodes")),
+        ("nodes", "control-plane", 443),
+        *(("control-plane", "nodes", port) for port in (6443, 9443, 10250, 10251)),
+        ("nodes", "nodes", 10250),
+        ("nodes", "nodes", 9666),
+        *(("nodes", target, port) for target, port in AWS_AND_OTHERS),
+    }
+    assert {"nodes", "control-plane"} <= set(groups(on_kubernetes()))
+
+
+def test_names_are_asked_over_both_protocols():
+    asked = {reach.protocol for reach in reaches(on_kubernetes()) if reach.port == 53}
+    assert asked == {"tcp", "udp"}
+
+
+def test_of_a_cluster_that_exists_only_the_pods_ends_are_ours():
+    settings = on_kubernetes(
+        create_cluster=False, cluster_name="shared", node_security_group_id="sg-0123456789abcdef0"
+    )
+    assert "nodes" not in groups(settings)
+    assert {way for way in ways(settings) - ways(settle()) if "nodes" not in way[:2]} == set()
+    assert {reach.source for reach in reaches(settings) if reach.target == "nodes"} == {
+        "core-matching",
+        "worker-ai",
+        "collector",
+    }

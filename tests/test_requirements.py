@@ -1,50 +1,82 @@
 """What the products' documents ask for: no row without an entry, no entry that does not hold, a current page."""
 
+import json
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from catalogue import RULES
 
-from tests.program import declared
+from settings import yaml_file
+from tests.program import configuration, declared, run
 from tests.recorder import Recording
 from tests.requirements import __main__ as command
-from tests.requirements import document, rentalfix
+from tests.requirements import document
 from tests.requirements.table import Chapter, Row, has_key, problems
-from tests.settings_examples import CONFIG, PRODUCT, ROOT
+from tests.settings_examples import ROOT
 
 RULE_IDS = {rule.id for rule in RULES}
-CHECKED = [pytest.param(row.check, id=row.id) for row in rentalfix.ROWS if row.check]
+PRODUCTS = [pytest.param(product, id=product.SYSTEM) for product in document.PRODUCTS]
+CHECKED = [
+    pytest.param(product.STACK, row, id=row.id)
+    for product in document.PRODUCTS
+    for row in product.ROWS
+    if row.check
+]
 NOTHING = Recording(resources=(), value={}, registered_outputs={})
 
 
-def test_every_row_of_the_guide_has_an_entry_and_every_policy_exists():
-    assert list(problems(rentalfix.ROWS, rentalfix.PREFIX, rentalfix.COUNT, RULE_IDS)) == []
+@cache
+def _shaped(stack: str, shape: str) -> Recording:
+    config = configuration(stack)
+    for key, value in json.loads(shape).items():
+        known = config.get(f"groundwork:{key}")
+        is_block = isinstance(known, dict) and isinstance(value, dict)
+        config[f"groundwork:{key}"] = {**known, **value} if is_block else value
+    return run(stack, config)
 
 
-@pytest.mark.parametrize("check", CHECKED)
-def test_what_an_entry_says_holds_in_production(check):
-    check(declared("prod"))
+def recorded(stack: str, row: Row) -> Recording:
+    """Production, or production with the keys of the row's shape; each is run once a process."""
+    return _shaped(stack, json.dumps(row.shape)) if row.shape else declared(stack)
 
 
-@pytest.mark.parametrize("check", CHECKED)
-def test_a_check_fails_where_nothing_is_declared(check):
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_every_row_of_the_guide_has_an_entry_and_every_policy_exists(product):
+    assert list(problems(product.ROWS, product.PREFIX, product.COUNT, RULE_IDS)) == []
+
+
+@pytest.mark.parametrize(("stack", "row"), CHECKED)
+def test_what_an_entry_says_holds_in_production(stack, row):
+    row.check(recorded(stack, row))
+
+
+@pytest.mark.parametrize(("stack", "row"), CHECKED)
+def test_a_check_fails_where_nothing_is_declared(stack, row):
     with pytest.raises(AssertionError):
-        check(NOTHING)
+        row.check(NOTHING)
 
 
-def test_a_policy_that_is_named_judges_something_in_production():
-    types = {resource.type for resource in declared("prod")}
-    idle = {rule.id for rule in RULES if types.isdisjoint(rule.types)}
-    assert not {policy for row in rentalfix.ROWS for policy in row.policies} & idle
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_policy_that_is_named_judges_something(product):
+    for row in product.ROWS:
+        if row.policies:
+            types = {resource.type for resource in recorded(product.STACK, row)}
+            idle = {rule.id for rule in RULES if types.isdisjoint(rule.types)}
+            assert not idle & set(row.policies), row.id
 
 
-def test_components_and_settings_that_are_named_exist():
-    stack = {key.removeprefix("groundwork:"): value for key, value in CONFIG.items()}
-    named = [(row.id, name) for row in rentalfix.ROWS for name in row.components]
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_components_and_settings_that_are_named_exist(product):
+    tree = yaml_file.read(ROOT / "systems" / product.SYSTEM / "system.yaml")
+    stack = {key.removeprefix("groundwork:"): value for key, value in configuration(product.STACK).items()}
+    named = [(row.id, name) for row in product.ROWS for name in row.components]
     assert [each for each in named if not (ROOT / "components" / f"{each[1]}.py").is_file()] == []
-    keys = [(row.id, key) for row in rentalfix.ROWS for key in row.settings]
-    assert [each for each in keys if not (has_key(PRODUCT, each[1]) or has_key(stack, each[1]))] == []
+    keys = [(row.id, key, row.shape) for row in product.ROWS for key in row.settings]
+    assert [
+        (id, key) for id, key, shape in keys if not any(has_key(each, key) for each in (tree, stack, shape))
+    ] == []
 
 
 def test_a_key_is_found_only_where_it_stands():
@@ -111,9 +143,10 @@ def test_the_page_is_current():
     assert document.PATH.read_text("utf-8") == document.text(), "run python -m tests.requirements"
 
 
-def test_the_page_has_every_row_with_as_many_cells_as_its_head():
-    lines = re.findall(r"^\| R\d+ .*$", document.text(), flags=re.MULTILINE)
-    assert [line.split(" | ")[0].removeprefix("| ") for line in lines] == [row.id for row in rentalfix.ROWS]
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_page_has_every_row_with_as_many_cells_as_its_head(product):
+    lines = re.findall(rf"^\| {product.PREFIX}\d+ .*$", document.text(), flags=re.MULTILINE)
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines] == [row.id for row in product.ROWS]
     assert {len(re.split(r"(?<!\\)\|", line)) for line in lines} == {7}
 
 

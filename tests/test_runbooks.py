@@ -7,13 +7,29 @@ import pytest
 
 from components._slo import Alerts, Objectives, query_watches, request_watches
 from components._watch import Metric
+from components.admin_access import AdminAccess
 from components.alarms import RUNBOOKS, runbook_page
 from components.backups import Backups
+from components.broker import Broker
+from components.kubernetes_cluster import KubernetesCluster
+from components.kubernetes_workload import KubernetesWorkload
 from components.log_insights import LogInsights
 from components.prometheus import Prometheus
 from components.queue_metrics import QueueMetrics
 from components.uptime import Uptime
-from tests import test_backups, test_log_insights, test_prometheus, test_queue_metrics, test_uptime
+from components.webhook_notifier import WebhookNotifier
+from tests import (
+    test_admin_access,
+    test_backups,
+    test_broker,
+    test_kubernetes_cluster,
+    test_kubernetes_workload,
+    test_log_insights,
+    test_prometheus,
+    test_queue_metrics,
+    test_uptime,
+    test_webhook_notifier,
+)
 from tests.recorder import record
 
 ROOT = Path(__file__).parent.parent
@@ -26,7 +42,12 @@ def watches():
 
     def program():
         for component in (
+            AdminAccess("vpn", test_admin_access.args()),
+            WebhookNotifier("notify-slack", test_webhook_notifier.args()),
             Backups("backups", test_backups.args()),
+            Broker("broker", test_broker.args()),
+            KubernetesCluster("kubernetes", test_kubernetes_cluster.GOOD),
+            KubernetesWorkload("gateway", test_kubernetes_workload.GOOD),
             LogInsights("logs", test_log_insights.args()),
             Prometheus("prometheus", test_prometheus.args()),
             QueueMetrics("queue-metrics", test_queue_metrics.args()),
@@ -73,7 +94,8 @@ def test_links_between_pages_lead_somewhere(page):
 
 def test_every_namespace_that_a_component_watches_has_a_page():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "components").glob("*.py")]
-    watched = {each for text in sources for each in re.findall(r'namespace="((?:AWS|ECS)/\w+)"', text)}
+    pattern = re.compile(r'namespace="((?:(?:AWS|ECS)/|ContainerInsights)\w*)"')
+    watched = {each for text in sources for each in pattern.findall(text)}
     assert watched == set(RUNBOOKS)
 
 

@@ -145,7 +145,9 @@ def test_a_reminder_is_sent_by_the_clock():
     assert declared.orphans() == []
 
 
-@pytest.mark.parametrize("expression", ["rate(1 day)", "rate(15 minutes)", "at(2026-12-01T02:00:00)"])
+@pytest.mark.parametrize(
+    "expression", ["rate(1 day)", "rate(15 minutes)", "at(2026-12-01T02:00:00)", "cron(0 2 ? * SUN#1 *)"]
+)
 def test_other_expressions_are_accepted(expression):
     assert task(schedule_expression=expression).one(SCHEDULE)["scheduleExpression"] == expression
 

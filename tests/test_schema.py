@@ -9,9 +9,13 @@ import pytest
 
 from settings import schema, yaml_file
 from settings.schema import __main__ as command
-from tests.settings_examples import CONFIG, PRODUCT, ROOT, SYSTEM_FILE, spoiled
+from tests.settings_examples import CONFIG, PRODUCT, ROOT, spoiled
 
-STACKS = ["Pulumi.prod.yaml", "Pulumi.staging.yaml", "Pulumi.local.yaml"]
+STACKS = sorted(
+    str(path.relative_to(ROOT))
+    for path in [*ROOT.glob("Pulumi.*.yaml"), *ROOT.glob("systems/*/Pulumi.*.yaml")]
+)
+SYSTEMS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("systems/*/system.yaml"))
 
 
 @cache
@@ -31,7 +35,8 @@ def test_schemas_are_current():
 
 
 @pytest.mark.parametrize(
-    ("name", "file"), [("system.json", SYSTEM_FILE), *(("stack.json", file) for file in STACKS)]
+    ("name", "file"),
+    [*(("system.json", file) for file in SYSTEMS), *(("stack.json", file) for file in STACKS)],
 )
 def test_the_files_are_valid_and_name_their_schema(name, file):
     assert faults(name, yaml_file.read(ROOT / file)) == []

@@ -1,16 +1,19 @@
 """Secrets: generated and strong, or empty for the operator; never in plain sight."""
 
+import base64
 import dataclasses
 import json
 
+import pulumi
 import pytest
 
-from components.secret import Generate, Secret, SecretArgs
+from components.secret import Generate, GenerateBytes, Secret, SecretArgs
 from tests.recorder import record
 
 SECRET = "aws:secretsmanager/secret:Secret"
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 PASSWORD = "random:index/randomPassword:RandomPassword"
+BYTES = "random:index/randomBytes:RandomBytes"
 
 
 GOOD = SecretArgs(
@@ -60,6 +63,22 @@ def test_a_generated_secret_is_strong_and_marked_secret():
     assert declared.orphans() == []
 
 
+def test_generated_bytes_are_kept_as_base64_on_one_line():
+    declared = declare(generate=GenerateBytes(length=64))
+    assert declared.one(BYTES).inputs == {"length": 64}
+    version = declared.one(VERSION)
+    assert len(base64.b64decode(version["secretString"], validate=True)) == 64
+    assert "secretString" in version.secrets
+    assert not declared.all(PASSWORD)
+
+
+def test_a_fixed_name_takes_the_place_of_the_prefix():
+    made = declare(fixed_name="myapp/jwt-secret").one(SECRET)
+    assert made["name"] == "myapp/jwt-secret"
+    assert "namePrefix" not in made
+    assert "name" not in declare().one(SECRET)
+
+
 def test_without_special_characters():
     password = declare(generate=Generate(length=32, special="")).one(PASSWORD)
     assert password["special"] is False
@@ -81,6 +100,20 @@ def test_value_is_the_password_itself():
     assert made.value == json.loads(made.one(VERSION)["secretString"])["password"]
 
 
+def test_a_value_that_is_put_together_is_kept_as_a_secret():
+    url = pulumi.Output.secret("postgresql://app:pw@db/x")
+    declared = record(lambda: Secret("url", args(value=url)).value)
+    version = declared.one(VERSION)
+    assert version["secretString"] == declared.value == "postgresql://app:pw@db/x"
+    assert "secretString" in version.secrets
+    assert not declared.all(PASSWORD)
+
+
+def test_one_secret_has_one_source():
+    with pytest.raises(ValueError, match="generate and value are two sources of one secret; keep one"):
+        args(generate=Generate(length=32), value=pulumi.Output.secret("x"))
+
+
 @pytest.mark.parametrize("days", [0, 7, 30])
 def test_recovery_windows(days):
     assert declare(recovery_window_days=days).one(SECRET)["recoveryWindowInDays"] == days
@@ -98,6 +131,9 @@ def test_a_short_secret_is_refused():
     assert Generate(length=16).length == 16
     with pytest.raises(ValueError, match="at least 16 characters, got 15"):
         Generate(length=15)
+    assert GenerateBytes(length=16).length == 16
+    with pytest.raises(ValueError, match="at least 16 bytes, got 15"):
+        GenerateBytes(length=15)
 
 
 def test_a_preview_sees_every_resource():

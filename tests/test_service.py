@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.service import Route, Service, ServiceArgs
+from components.service import PublicRoute, PublicRouteArgs, Route, Service, ServiceArgs, TargetHealth
 from tests.recorder import record
 
 SERVICE = "aws:ecs/service:Service"
@@ -23,7 +23,7 @@ def route(**changes):
         "hosts": ["api.rentfix.com"],
         "priority": 100,
         "port": 4400,
-        "health_path": "/health",
+        "health": TargetHealth(path="/health"),
         **changes,
     }
     return Route(**values)
@@ -164,6 +164,53 @@ def test_private_paths_and_what_is_below_them_answer_404_before_anything_is_forw
     assert declared.one(SERVICE).depends_on(private)
 
 
+def test_rewritten_paths_are_asked_first_and_reach_the_same_tasks():
+    rewrites = {"/health": "/api/v1/system/health", "/v1.0/status": "/status"}
+    declared = build(route=route(private_paths=["/metrics"], rewrites=rewrites))
+    health = declared.one(RULE, "api-rewrite-health")
+    status = declared.one(RULE, "api-rewrite-v1.0-status")
+    assert (health["priority"], status["priority"]) == (98, 97)
+    assert health["conditions"] == [
+        {"hostHeader": {"values": ["api.rentfix.com"]}},
+        {"pathPattern": {"values": ["/health"]}},
+    ]
+    assert health["actions"] == declared.one(RULE, "api-forward")["actions"]
+    assert rewritten(health, "/health?deep=1") == "/api/v1/system/health?deep=1"
+    assert rewritten(status, "/v1.0/status") == "/status"
+    assert rewritten(status, "/v1x0/status") == "/v1x0/status"
+    assert declared.one(SERVICE).depends_on(health)
+    assert "transforms" not in declared.one(RULE, "api-forward")
+    assert "transforms" not in declared.one(RULE, "api-private")
+
+
+def test_a_prefix_is_taken_off_and_the_rest_stays():
+    rule = build(route=route(paths=["/api", "/api/*"], strip_prefix="/api")).one(RULE)
+    assert rewritten(rule, "/api") == "/"
+    assert rewritten(rule, "/api/") == "/"
+    assert rewritten(rule, "/api/users/7?full=1") == "/users/7?full=1"
+    assert rewritten(rule, "/api?page=2") == "/?page=2"
+    assert rewritten(rule, "/api/api/x") == "/api/x"
+
+
+def rewritten(rule, url):
+    """What the balancer makes of a path with its query."""
+    (transform,) = rule["transforms"]
+    assert transform["type"] == "url-rewrite"
+    rewrite = transform["urlRewriteConfig"]["rewrite"]
+    return re.sub(rewrite["regex"], lambda _: rewrite["replace"], url, count=1)
+
+
+def test_figures_of_the_health_check_and_a_name_of_ones_own():
+    health = TargetHealth(
+        path="/health", interval_s=30, timeout_s=10, healthy_threshold=2, unhealthy_threshold=2
+    )
+    group = build("a" * 30, route=route(health=health, target_group_name="api-targets")).one(GROUP)
+    assert group["name"] == "api-targets"
+    check = group["healthCheck"]
+    assert (check["interval"], check["timeout"]) == (30, 10)
+    assert (check["healthyThreshold"], check["unhealthyThreshold"]) == (2, 2)
+
+
 def test_a_deployment_that_answers_with_errors_is_rolled_back():
     declared = build(route=route(rollback_error_percent=2.5), rollback_alarm_names=["queue-failed"])
     alarm, service = declared.one(ALARM), declared.one(SERVICE)
@@ -278,8 +325,52 @@ def test_what_a_routed_service_watches_besides():
         ),
         ({"route": route(priority=1)}, "route.priority must be 2 to 50000, got 1"),
         (
-            {"route": route(health_path="health")},
-            "route.health_path must begin with /, got 'health'",
+            {"route": route(priority=3, rewrites={"/a": "/b", "/c": "/d"})},
+            "route.priority must be 4 to 50000, got 3",
+        ),
+        (
+            {"route": route(rewrites={"/health*": "/status"})},
+            "route.rewrites takes plain paths such as /health, got '/health*'",
+        ),
+        (
+            {"route": route(rewrites={"/health": "/$1"})},
+            "route.rewrites leads to plain paths such as /v1/health, got '/$1'",
+        ),
+        (
+            {"route": route(strip_prefix="/api/", paths=["/api/*"])},
+            "route.strip_prefix must be a plain path such as /api, got '/api/'",
+        ),
+        (
+            {"route": route(strip_prefix="/api", paths=["/api", "/apiary/*"])},
+            "route.strip_prefix /api does not begin the path /apiary/*: it would pass unchanged",
+        ),
+        (
+            {"route": route(target_group_name="t" * 33)},
+            "route.target_group_name has at most 32 characters, got 33",
+        ),
+        (
+            {"route": route(health=TargetHealth(path="/health", interval_s=4, timeout_s=2))},
+            "route.health.interval_s must be 5 to 300, got 4",
+        ),
+        (
+            {"route": route(health=TargetHealth(path="/health", timeout_s=1))},
+            "route.health.timeout_s must be 2 to 120, got 1",
+        ),
+        (
+            {"route": route(health=TargetHealth(path="/health", healthy_threshold=1))},
+            "route.health.healthy_threshold must be 2 to 10, got 1",
+        ),
+        (
+            {"route": route(health=TargetHealth(path="/health", unhealthy_threshold=11))},
+            "route.health.unhealthy_threshold must be 2 to 10, got 11",
+        ),
+        (
+            {"route": route(health=TargetHealth(path="/health", interval_s=10, timeout_s=10))},
+            "route.health.timeout_s must be less than interval_s 10, got 10",
+        ),
+        (
+            {"route": route(health=TargetHealth(path="health"))},
+            "route.health.path must begin with /, got 'health'",
         ),
         (
             {"desired_count": -1, "route": route(priority=50_001)},
@@ -297,3 +388,46 @@ def test_a_name_too_long_for_a_target_group_is_refused_only_where_there_is_one()
     assert build("a" * 21, route=route()).names(GROUP) == ["a" * 21 + "-tg"]
     with pytest.raises(ValueError, match="has at most 21 characters, got 22"):
         build("a" * 22, route=route())
+
+
+def test_a_products_own_thresholds():
+    found = watches(cpu_alarm_percent=80, memory_alarm_percent=85, storage_alarm_percent=70)
+    assert (found["api-cpu"].threshold, found["api-cpu"].evaluation_periods) == (80, 1)
+    assert (found["api-memory"].threshold, found["api-memory"].evaluation_periods) == (85, 1)
+    assert "above 85 for 5 minutes" in found["api-memory"].description
+    storage = found["api-storage"]
+    assert (storage.threshold, storage.expression) == (70, "100 * used / reserved")
+    assert {metric.id: metric.metric_name for metric in storage.metrics} == {
+        "used": "EphemeralStorageUtilized",
+        "reserved": "EphemeralStorageReserved",
+    }
+
+
+def test_without_them_cpu_and_memory_are_watched_at_90_for_15_minutes():
+    found = watches()
+    assert (found["api-cpu"].threshold, found["api-cpu"].evaluation_periods) == (90, 3)
+    assert "above 90 for 15 minutes" in found["api-memory"].description
+    assert "api-storage" not in found
+
+
+def test_a_threshold_is_a_percentage():
+    with pytest.raises(ValueError, match="cpu_alarm_percent must be above 0 and at most 100, got 101"):
+        args(cpu_alarm_percent=101)
+
+
+def test_a_route_without_ecs_is_the_same_at_the_load_balancer():
+    kept = []
+    given = route(private_paths=["/metrics"])
+    alone = record(lambda: kept.append(PublicRoute("api", PublicRouteArgs(route=given))))
+    behind = build(route=given)
+    for kind in (GROUP, RULE):
+        assert [each.inputs for each in alone.all(kind)] == [each.inputs for each in behind.all(kind)]
+    assert alone.all(SERVICE) == alone.all(ALARM) == []
+    names = [watch.name for watch in kept[0].watches]
+    assert names == [name for name in watches(route=given) if name in names]
+    assert "api-no-healthy-target" in names
+
+
+def test_a_route_without_ecs_refuses_what_a_service_refuses():
+    with pytest.raises(ValueError, match=r"^public route: route\.hosts is empty"):
+        PublicRouteArgs(route=route(hosts=[]))

@@ -8,7 +8,7 @@ from pulumi.runtime import config as engine_config
 
 from settings import loader
 from settings.loader import SettingsError
-from tests.settings_examples import ABSENT, CONFIG, ROOT, refusal, settle
+from tests.settings_examples import ABSENT, CONFIG, ROOT, database, refusal, settle
 
 
 @pytest.fixture(scope="module", params=["prod", "staging", "local"])
@@ -45,7 +45,7 @@ def test_local_makes_all_that_production_makes():
     assert local.hosts.keys() == prod.hosts.keys()
     assert local.enabled_caches.keys() == prod.enabled_caches.keys()
     assert local.caches["cache"].shards == prod.caches["cache"].shards == 3
-    assert len(local.database.replicas) == len(prod.database.replicas) == 1
+    assert len(database(local).replicas) == len(database(prod).replicas) == 1
     assert all(service.is_started for service in local.services.values())
     assert local.aws.is_emulated
     assert not prod.aws.is_emulated
@@ -53,14 +53,14 @@ def test_local_makes_all_that_production_makes():
 
 def test_production_holds_the_documents_figures():
     settings = settle()
-    assert settings.database.parameters == {
+    assert database(settings).parameters == {
         "max_connections": "200",
         "max_prepared_transactions": "100",
         "shared_buffers": "524288",
         "work_mem": "65536",
         "maintenance_work_mem": "524288",
     }
-    assert settings.database.max_connections == 200
+    assert database(settings).max_connections == 200
     assert settings.services["core-matching"].desired_count == 4
     assert settings.ingress.waf.rate_limit.requests == 100
     assert settings.observability.alerts.server_errors_per_5_minutes == 15
@@ -99,12 +99,12 @@ def test_a_cache_that_is_not_enabled_stands_behind_its_fallback():
 
 def test_connections_that_rds_derives_from_memory():
     formula = {"database/parameters/max_connections": "{DBInstanceClassMemory/9531392}"}
-    assert settle(system=formula).database.max_connections is None
+    assert database(settle(system=formula)).max_connections is None
 
 
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
-        settle().database.__setattr__("name", "other")
+        database(settle()).__setattr__("name", "other")
 
 
 def test_a_digest_is_an_image_tag():
@@ -257,7 +257,7 @@ def told(config, **arguments):
 def test_a_stack_file_without_settings():
     assert told({}) == (
         "Pulumi.prod.yaml: groundwork:system: is missing. "
-        "Set it to the name of a folder in systems/: rentalfix.",
+        "Set it to the name of a folder in systems/: fixrx, nx-monorepo, rentalfix, sports-nutrition, ts-service.",
     )
 
 

@@ -47,7 +47,18 @@ def test_postgres_classes_are_rdss():
         if branch["if"]["properties"]["Engine"].get("const") == "postgres"
         for name in branch["then"]["properties"]["DBInstanceClass"]["enum"]
     }
-    assert set(postgres.MEMORY_GIB_BY_CLASS) <= known
+    assert known >= postgres.INSTANCE_CLASSES
+
+
+def test_classes_of_clusters_are_those_that_rds_makes_clusters_of():
+    known = {
+        name
+        for branch in aws_schema("aws_rds_dbcluster/dbclusterinstanceclass_enum.json")["us-east-1"]["allOf"]
+        if branch["if"]["properties"]["Engine"].get("const") == "postgres"
+        for name in branch["then"]["properties"]["DBClusterInstanceClass"]["enum"]
+    }
+    assert known >= postgres.CLUSTER_CLASSES
+    assert set(postgres.MEMORY_GIB_BY_CLASS) == postgres.INSTANCE_CLASSES | postgres.CLUSTER_CLASSES
 
 
 def test_cache_versions_and_node_types_are_elasticaches():

@@ -51,8 +51,10 @@ def test_only_outputs_are_left_to_the_program():
         "database.replica_address",
         "caches.cache.endpoint",
         "caches.cache.port",
+        "caches.cache.reader_endpoint",
         "caches.queue.endpoint",
         "caches.queue.port",
+        "caches.queue.reader_endpoint",
     }
 
 
@@ -71,6 +73,8 @@ def test_known_values():
         "database.pool_max": "20",
         "database.pool_min": "5",
         "database.pool_idle_timeout_ms": "30000",
+        "services.core-matching.host": "core-matching",
+        "services.core-matching.port": "4400",
         "caches.cache.cluster": "true",
         "caches.queue.cluster": "false",
         "cors.allow_origins": "https://rentfix.com,https://app.rentfix.com",

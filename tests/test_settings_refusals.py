@@ -21,9 +21,8 @@ TYPES = [
     ),
     case(
         (
-            "Pulumi.prod.yaml: groundwork:frobnicate: is not a key of this block. Known: account, backups, "
-            "caches, database, description, domain, environment, ingress, name, network, notifications, "
-            "observability, operations, protect, queues, secrets, services, system, tags, tasks."
+            "Pulumi.prod.yaml: groundwork:frobnicate: is not a key of this block. The nearest are protect, "
+            "profile, services."
         ),
         stack={"frobnicate": "x"},
     ),
@@ -184,14 +183,15 @@ TYPES = [
     case(
         (
             "systems/rentalfix/system.yaml: services.core-matching.scaling[0].metric: must be one of cpu, "
-            "memory, requests_per_target, latency_p95, queue, got cpuu. Did you mean cpu?"
+            "memory, requests_per_target, latency_p95, latency_average, queue, queue_wait, got cpuu. "
+            "Did you mean cpu?"
         ),
         system={"services/core-matching/scaling/0": {"metric": "cpuu"}},
     ),
     case(
         (
             "systems/rentalfix/system.yaml: services.core-matching.scaling[0].metric: is missing. Set it to "
-            "one of cpu, memory, requests_per_target, latency_p95, queue."
+            "one of cpu, memory, requests_per_target, latency_p95, latency_average, queue, queue_wait."
         ),
         system={"services/core-matching/scaling/0": {"target_percent": 70}},
     ),
@@ -232,7 +232,7 @@ TYPES = [
             "Pulumi.prod.yaml: groundwork:services.Core: lacks cpu, memory_mib, desired_count, min_count, "
             "max_count. Add them."
         ),
-        "systems/rentalfix/system.yaml: services.Core: lacks command, user, ports, health. Add them.",
+        "systems/rentalfix/system.yaml: services.Core: lacks user, health. Add them.",
         system={"services/Core": {}},
     ),
     case(
@@ -776,6 +776,14 @@ CACHES = [
             "Pulumi.prod.yaml: groundwork:caches.cache.enabled: cannot be false: no enabled cache is its "
             "fallback, got false. Set it to true, or name an enabled cache as fallback in the system file."
         ),
+        (
+            "systems/rentalfix/system.yaml: observability.alerts.cache_hit_ratio: needs a cache that evicts "
+            "keys, and there is none to measure it by, got 0.7. Remove it, or add that."
+        ),
+        (
+            "systems/rentalfix/system.yaml: observability.slo.cache_hit_ratio: needs a cache that evicts "
+            "keys, and there is none to measure it by, got 0.8. Remove it, or add that."
+        ),
         stack={"caches/cache/enabled": False},
     ),
     case(
@@ -856,10 +864,10 @@ SERVICES = [
     ),
     case(
         (
-            "systems/rentalfix/system.yaml: services.core-matching.ports.metrics: must differ from port "
+            "systems/rentalfix/system.yaml: services.core-matching.ports.grpc: must differ from port "
             "http, got 4400. Choose another port."
         ),
-        system={"services/core-matching/ports/metrics": 4400},
+        system={"services/core-matching/ports/grpc": 4400},
     ),
     case(
         (
@@ -886,7 +894,7 @@ SERVICES = [
     case(
         (
             "systems/rentalfix/system.yaml: services.worker-ai.scaling[0].metric: needs a public service, "
-            "because the load balancer measures it, got latency_p95. Use cpu, memory or queue."
+            "because the load balancer measures it, got latency_p95. Use cpu, memory, queue or queue_wait."
         ),
         system={"services/worker-ai/scaling/0": {"metric": "latency_p95", "above_s": 1, "add_tasks": 1}},
     ),
@@ -913,8 +921,8 @@ SERVICES = [
     ),
     case(
         (
-            "systems/rentalfix/system.yaml: services.core-matching.connects_to[3]: must be database or a "
-            "cache of `caches`, got cash. Did you mean cache?"
+            "systems/rentalfix/system.yaml: services.core-matching.connects_to[3]: must be database, or a "
+            "cache, broker or other service with a port, by its name, got cash. Did you mean cache?"
         ),
         system={"services/core-matching/connects_to": ["database", "cache", "queue", "cash"]},
     ),
@@ -1030,8 +1038,9 @@ VARIABLES = [
     ),
     case(
         (
-            "systems/rentalfix/system.yaml: secrets.api-key: must say either generate or external. generate: "
-            "{length: 64} makes one; external: says in words what the operator puts in."
+            "systems/rentalfix/system.yaml: secrets.api-key: must say one of generate, external and url. "
+            "generate: {length: 64} makes one; external: says in words what the operator puts in; url: puts one "
+            "together."
         ),
         system={"secrets/api-key": {}},
     ),

@@ -5,7 +5,7 @@ import pytest
 from settings import rules
 from settings.problems import dotted, looks_secret, nearest, shown
 from settings.rules._windows import minutes, overlap, starts_within
-from tests.settings_examples import settle
+from tests.settings_examples import database, settle
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,6 @@ def test_the_hour_before_midnight_belongs_to_a_window_after_it():
 )
 def test_a_schedule_that_cannot_be_told_is_let_through(change):
     assert (
-        settle(None, {"database/backup_window": "02:30-03:30", **change}).database.backup_window
+        database(settle(None, {"database/backup_window": "02:30-03:30", **change})).backup_window
         == "02:30-03:30"
     )

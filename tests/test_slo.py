@@ -76,3 +76,24 @@ def test_query_time_is_always_the_95th_percentile(queries):
 
 def test_without_services_there_is_nothing_to_time():
     assert query_watches({}, ALERTS, OBJECTIVES) == []
+
+
+def test_an_alert_on_the_share_of_failed_requests():
+    (watch,) = request_watches("app/x/1", Alerts(error_rate_percent=1), Objectives())
+    assert (watch.name, watch.severity, watch.threshold) == ("error-rate", "critical", 1)
+    assert (watch.period_s, watch.evaluation_periods) == (300, 1)
+    assert "1 percent" in watch.description
+
+
+def test_an_alert_on_latency_in_seconds():
+    (watch,) = request_watches("app/x/1", Alerts(latency_p95_s=1), Objectives())
+    (metric,) = watch.metrics
+    assert (watch.name, watch.severity, watch.threshold) == ("response-time", "warning", 1)
+    assert (metric.metric_name, metric.stat) == ("TargetResponseTime", "p95")
+    assert watch.description.startswith("ResponseTimeHigh: ")
+    assert "1 seconds" in watch.description
+
+
+def test_what_has_no_figure_is_not_watched():
+    assert request_watches("app/x/1", Alerts(), Objectives()) == []
+    assert query_watches(QUERIES, Alerts(), Objectives()) == []

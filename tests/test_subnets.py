@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components._subnets import LETTERS, plan, problems
+from components._subnets import LETTERS, Blocks, plan, problems
 
 REGION = "eu-west-1"
 
@@ -105,3 +105,26 @@ def test_zones_that_do_not_do(zones, sentence):
 
 def test_every_problem_at_once():
     assert len(problems("10.0.0.0/24", ["a", "eu-west-1a"], REGION)) == 2
+
+
+LAID_DOWN = Blocks(
+    private=["10.0.1.0/24", "10.0.2.0/24"],
+    public=["10.0.101.0/24", "10.0.102.0/24"],
+    isolated=["10.0.201.0/24", "10.0.202.0/24"],
+)
+
+
+def test_blocks_that_are_laid_down_are_taken_as_they_are():
+    a, c = plan("10.0.0.0/16", zones_of("ac"), LAID_DOWN)
+    assert (a.private, a.public, a.isolated) == ("10.0.1.0/24", "10.0.101.0/24", "10.0.201.0/24")
+    assert (c.letter, c.private) == ("c", "10.0.2.0/24")
+    assert problems("10.0.0.0/16", zones_of("ac"), REGION, LAID_DOWN) == []
+
+
+def test_blocks_that_are_laid_down_badly_are_told_at_once():
+    assert problems("10.1.0.0/24", zones_of("abc"), REGION, LAID_DOWN)[:4] == [
+        "subnets.private must have one block for each of 3 zones, got 2",
+        "subnets.public must have one block for each of 3 zones, got 2",
+        "subnets.isolated must have one block for each of 3 zones, got 2",
+        "subnets.private: 10.0.1.0/24 lies outside 10.1.0.0/24",
+    ]

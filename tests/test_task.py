@@ -213,7 +213,7 @@ def test_every_problem_is_named_at_once():
 
 def test_a_container_that_runs_before_leaves_its_work_on_a_shared_disk():
     dump = Container(name="dump", image="postgres:16.9", user="70")
-    definition = build(before=dump, shared_path="/work").one(DEFINITION)
+    definition = build(before=[dump], shared_path="/work").one(DEFINITION)
     assert definition["volumes"] == [{"name": "shared"}]
     first, second = definition.json("containerDefinitions")
     assert (first["name"], first["essential"], "dependsOn" in first) == ("dump", False, False)
@@ -228,7 +228,7 @@ def test_a_container_that_runs_before_leaves_its_work_on_a_shared_disk():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"shared_path": "/work"}, {"before": Container(name="dump", image="postgres:16.9", user="70")}],
+    [{"shared_path": "/work"}, {"before": [Container(name="dump", image="postgres:16.9", user="70")]}],
 )
 def test_a_container_before_and_a_shared_path_go_together(changes):
     with pytest.raises(ValueError, match="before and shared_path go together"):
@@ -238,4 +238,33 @@ def test_a_container_before_and_a_shared_path_go_together(changes):
 def test_a_container_before_is_checked_too():
     root = Container(name="dump", image="postgres:latest", user="root")
     with pytest.raises(ValueError, match=r"image must name a version.*user must be a user other than root"):
-        build(before=root, shared_path="/work")
+        build(before=[root], shared_path="/work")
+
+
+def test_steps_run_one_after_the_other():
+    first, second = (Container(name=name, image="postgres:16.9", user="70") for name in ("first", "second"))
+    containers = (
+        build(before=[first, second], shared_path="/work").one(DEFINITION).json("containerDefinitions")
+    )
+    assert [(each["name"], each["essential"], each.get("dependsOn")) for each in containers] == [
+        ("first", False, None),
+        ("second", False, [{"containerName": "first", "condition": "SUCCESS"}]),
+        ("api", True, [{"containerName": "second", "condition": "SUCCESS"}]),
+    ]
+
+
+def test_a_report_runs_however_the_work_ended_and_a_limit_beside_it():
+    report, limit = (
+        Container(name=name, image="aws-cli:2.31.0", user="1000") for name in ("report", "limit")
+    )
+    containers = build(report=report, limit=limit).one(DEFINITION).json("containerDefinitions")
+    assert [(each["name"], each["essential"], each.get("dependsOn")) for each in containers] == [
+        ("api", False, None),
+        ("report", True, [{"containerName": "api", "condition": "COMPLETE"}]),
+        ("limit", True, None),
+    ]
+
+
+def test_two_containers_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two containers are called 'api'"):
+        build(report=Container(name="api", image="aws-cli:2.31.0", user="1000"))

@@ -1,12 +1,19 @@
-"""RentalFix whole, through the real engine: up, again, refresh, a change, destroy, and nothing is left."""
+"""RentalFix whole, and an invented product with parts of all the others, through the real engine.
+
+Each goes up, again, through a refresh, a change and a destroy, and nothing is left.
+"""
 
 # ruff: noqa: F401, F811 - fixtures are imported
 
 import json
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
 import boto3
+import jmespath
 import pytest
 
 from local import commands, stack
@@ -20,6 +27,7 @@ pytestmark = pytest.mark.engine
 # after a deletion: KMS keys, task definitions.
 LISTINGS = (
     ("acm", "list_certificates", "CertificateSummaryList"),
+    ("cloudfront", "list_distributions", "DistributionList.Items"),
     ("application-autoscaling", "describe_scalable_targets", "ScalableTargets"),
     ("cloudwatch", "describe_alarms", "MetricAlarms"),
     ("cloudwatch", "list_dashboards", "DashboardEntries"),
@@ -38,7 +46,10 @@ LISTINGS = (
     ("kms", "list_aliases", "Aliases"),
     ("lambda", "list_functions", "Functions"),
     ("logs", "describe_log_groups", "logGroups"),
+    ("mq", "list_brokers", "BrokerSummaries"),
+    ("rds", "describe_db_clusters", "DBClusters"),
     ("rds", "describe_db_instances", "DBInstances"),
+    ("rds", "describe_db_proxies", "DBProxies"),
     ("rds", "describe_db_parameter_groups", "DBParameterGroups"),
     ("rds", "describe_db_subnet_groups", "DBSubnetGroups"),
     ("route53", "list_hosted_zones", "HostedZones"),
@@ -49,24 +60,36 @@ LISTINGS = (
 )
 
 
-@pytest.fixture
-def rentalfix(private: Workspace, tmp_path: Path) -> Workspace:
-    """The repository as it is, with a stack file that may be edited."""
-    root = tmp_path / "rentalfix"
+def project(root: Path, *, without: Sequence[str]) -> None:
+    """The repository as it is, but for what a test puts there itself."""
     root.mkdir()
     for path in ROOT.iterdir():
-        if not path.name.startswith(".") and path.name != "Pulumi.local.yaml":
+        if not path.name.startswith(".") and path.name not in without:
             (root / path.name).symlink_to(path)
+
+
+def workspace_of(system: str, root: Path, private: Workspace) -> Workspace:
+    return replace(private, root=root, folder=root.parent / "work", system=system, stack="local")
+
+
+@pytest.fixture
+def rentalfix(private: Workspace, tmp_path: Path) -> Workspace:
+    """The repository with a stack file that may be edited."""
+    root = tmp_path / "rentalfix"
+    project(root, without=["Pulumi.local.yaml"])
     (root / "Pulumi.local.yaml").write_bytes((ROOT / "Pulumi.local.yaml").read_bytes())
-    return Workspace(
-        root=root,
-        home=private.home,
-        folder=tmp_path / "work",
-        engine=private.engine,
-        system="rentalfix",
-        stack="local",
-        port=private.port,
-    )
+    return workspace_of("rentalfix", root, private)
+
+
+@pytest.fixture
+def orchard(private: Workspace, tmp_path: Path) -> Workspace:
+    """The repository with another product in systems/: the settings look for it beside themselves."""
+    root = tmp_path / "orchard"
+    project(root, without=["__main__.py", "settings", "systems"])
+    shutil.copy(ROOT / "__main__.py", root / "__main__.py")
+    shutil.copytree(ROOT / "settings", root / "settings")
+    shutil.copytree(ROOT / "tests" / "invented" / "systems", root / "systems")
+    return workspace_of("orchard", root, private)
 
 
 def contents(workspace: Workspace) -> dict[str, int]:
@@ -77,34 +100,53 @@ def contents(workspace: Workspace) -> dict[str, int]:
     for service, operation, key in LISTINGS:
         client = boto3.client(service, endpoint_url=address, **login)
         arguments = {"ServiceNamespace": "ecs"} if service == "application-autoscaling" else {}
-        counts[f"{service} {operation}"] = len(getattr(client, operation)(**arguments)[key])
+        found = jmespath.search(key, getattr(client, operation)(**arguments))
+        counts[f"{service} {operation}"] = len(found or [])
     with urlopen(f"{address}/groundwork/records", timeout=20) as answer:
         return counts | {kind: len(ids) for kind, ids in json.load(answer).items()}
 
 
-def test_rentalfix_from_nothing_and_back(rentalfix):
+def live(workspace: Workspace, *, absent: Collection[str], change: tuple[str, str]) -> None:
+    """From nothing and back; `absent` are the listings of which the product makes nothing."""
     quiet = Steps()
-    commands.have_emulator(rentalfix, quiet)
-    before = contents(rentalfix)
+    commands.have_emulator(workspace, quiet)
+    before = contents(workspace)
 
-    first = commands.bring_up(rentalfix, quiet)
+    first = commands.bring_up(workspace, quiet)
     assert first.changes.keys() == {"create"}
-    filled = contents(rentalfix)
-    assert [name for name in before if filled[name] <= before[name]] == []
+    filled = contents(workspace)
+    assert {name for name in before if filled[name] <= before[name]} == set(absent)
 
-    second = commands.bring_up(rentalfix, quiet)
+    second = commands.bring_up(workspace, quiet)
     assert second.changes.keys() == {"same"}
 
-    drift = stack.run(rentalfix, "refresh", "--yes", "--skip-preview")
+    drift = stack.run(workspace, "refresh", "--yes", "--skip-preview")
     assert drift.changes.keys() == {"same"}
 
-    text = rentalfix.stack_file.read_text(encoding="utf-8")
-    assert text.count("max_count: 2") == 1
-    rentalfix.stack_file.write_text(text.replace("max_count: 2", "max_count: 3"), encoding="utf-8")
-    changed = commands.bring_up(rentalfix, quiet)
+    text = workspace.stack_file.read_text(encoding="utf-8")
+    assert text.count(change[0]) == 1
+    workspace.stack_file.write_text(text.replace(*change), encoding="utf-8")
+    changed = commands.bring_up(workspace, quiet)
     assert changed.changes["update"] == 1
     assert changed.changes.keys() == {"same", "update"}
 
-    stack.run(rentalfix, "destroy", "--yes", "--skip-preview")
-    assert stack.resources(rentalfix) == []
-    assert contents(rentalfix) == before
+    stack.run(workspace, "destroy", "--yes", "--skip-preview")
+    assert stack.resources(workspace) == []
+    assert contents(workspace) == before
+
+
+def test_rentalfix_from_nothing_and_back(rentalfix):
+    absent = {
+        "cloudfront list_distributions",
+        "mq list_brokers",
+        "rds describe_db_clusters",
+        "rds describe_db_proxies",
+    }
+    live(rentalfix, absent=absent, change=("max_count: 2", "max_count: 3"))
+
+
+def test_an_invented_product_from_nothing_and_back(orchard):
+    # The members of a Multi-AZ cluster are the cluster's own, and its parameters are a cluster's.
+    absent = {"rds describe_db_instances", "rds describe_db_parameter_groups"}
+    line = "memory_mib: 1024, desired_count: 1, min_count: 1, max_count: {}}}"
+    live(orchard, absent=absent, change=(line.format(1), line.format(2)))

@@ -84,3 +84,8 @@ def test_what_is_refused(changes, message):
 def test_every_problem_is_told_at_once():
     with pytest.raises(ValueError, match=r"host must be.*path must begin"):
         args(host="a/b", path="c")
+
+
+def test_without_an_objective_only_the_address_is_watched():
+    _, watches = build(availability_percent=None)
+    assert list(watches) == ["uptime-down"]

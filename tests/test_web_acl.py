@@ -53,6 +53,12 @@ def test_the_rate_limit_comes_first_and_answers_429():
     assert json.loads(body["content"])["statusCode"] == 429
 
 
+def test_somebody_else_may_associate_it():
+    declared = build(resource_arn=None, associated_elsewhere=True)
+    assert declared.one(ACL)["scope"] == "REGIONAL"
+    assert declared.names(ASSOCIATION) == []
+
+
 def test_managed_rules_follow_in_their_order():
     acl = build(counted_rules={COMMON: ["SizeRestrictions_BODY"]}).one(ACL)
     common, sql = acl["rules"][1:]
@@ -106,6 +112,52 @@ def test_what_a_rule_hit_is_logged_without_credentials():
     ]
 
 
+def test_a_body_that_announces_too_much_is_answered_with_413():
+    acl = build(max_body_bytes=1_048_576).one(ACL)
+    rule = acl["rules"][-1]
+    assert (rule["name"], rule["priority"]) == ("body-limit", 100)
+    statement = rule["statement"]["regexMatchStatement"]
+    assert statement["fieldToMatch"] == {"singleHeader": {"name": "content-length"}}
+    assert re.search(statement["regexString"], "1048577")
+    assert not re.search(statement["regexString"], "1048576")
+    assert rule["action"]["block"]["customResponse"] == {
+        "responseCode": 413,
+        "customResponseBodyKey": "body-too-large",
+    }
+    assert [body["key"] for body in acl["customResponseBodies"]] == ["too-many-requests", "body-too-large"]
+    assert "body-limit" not in [each["name"] for each in build().one(ACL)["rules"]]
+
+
+def test_what_a_distribution_has_counted_is_not_counted_again():
+    declared = build(uncounted_header=("x-origin-verify", "secret"))
+    rate = declared.one(ACL)["rules"][0]["statement"]["rateBasedStatement"]
+    assert rate["scopeDownStatement"] == {
+        "notStatement": {
+            "statement": {
+                "byteMatchStatement": {
+                    "searchString": "secret",
+                    "positionalConstraint": "EXACTLY",
+                    "fieldToMatch": {"singleHeader": {"name": "x-origin-verify"}},
+                    "textTransformations": [{"priority": 0, "type": "NONE"}],
+                }
+            }
+        }
+    }
+    redacted = declared.one(LOGGING)["redactedFields"]
+    assert redacted[-1] == {"singleHeader": {"name": "x-origin-verify"}}
+
+
+def test_the_acl_of_distributions_stands_in_us_east_1_and_is_named_by_them():
+    kept = []
+    declared = record(lambda: kept.append(WebAcl("cdn", args(scope="CLOUDFRONT", resource_arn=None))))
+    assert declared.one(ACL)["scope"] == "CLOUDFRONT"
+    assert {declared.one(each)["region"] for each in (ACL, LOGS, LOGGING)} == {"us-east-1"}
+    assert declared.names(ASSOCIATION) == []
+    (watch,) = kept[0].watches
+    assert watch.region == "us-east-1"
+    assert watch.metrics[0].dimensions == {"WebACL": "rentalfix-prod", "Rule": "ALL"}
+
+
 def test_a_surge_of_blocked_requests_is_noticed():
     kept = []
     record(lambda: kept.append(WebAcl("edge", args())))
@@ -140,6 +192,24 @@ def test_the_smallest_limit_and_each_window_are_accepted():
             {"rate_limit": RateLimit(requests=5, window_s=60, burst=4)},
             "rate_limit.requests and burst must come to at least 10, got 9",
         ),
+        (
+            {"resource_arn": None},
+            "resource_arn is for scope REGIONAL, which needs it; a distribution names its ACL itself",
+        ),
+        ({"scope": "CLOUDFRONT"}, "resource_arn is for scope REGIONAL"),
+        (
+            {"associated_elsewhere": True},
+            "associated_elsewhere is for scope REGIONAL without a resource_arn",
+        ),
+        (
+            {"associated_elsewhere": True, "scope": "CLOUDFRONT", "resource_arn": None},
+            "associated_elsewhere is for scope REGIONAL without a resource_arn",
+        ),
+        (
+            {"scope": "CLOUDFRONT", "resource_arn": None, "region": "eu-west-1"},
+            "region must be us-east-1 for scope CLOUDFRONT, got eu-west-1",
+        ),
+        ({"max_body_bytes": 0}, "max_body_bytes must be 1 to 9999999999, got 0"),
         ({"managed_rules": [SQL, SQL]}, f"managed_rules names {SQL} more than once"),
         (
             {"counted_rules": {"Other": ["Rule"]}},

@@ -4,19 +4,37 @@ from dataclasses import dataclass
 
 from components.grafana import Grafana, GrafanaArgs
 from components.prometheus import Prometheus, PrometheusArgs, Rule
-from settings.model import Settings
+from settings.model import Settings, watching
 from wiring.foundation import Foundation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
-    prometheus: Prometheus
+    prometheus: Prometheus | None
     grafana: Grafana | None
 
 
 def build(settings: Settings, base: Foundation) -> Metrics:
-    wanted = settings.observability.prometheus
-    prometheus = Prometheus(
+    wanted, dashboards = settings.observability.prometheus, settings.observability.grafana
+    prometheus = _prometheus(settings, base, wanted) if wanted else None
+    grafana = None
+    if dashboards and dashboards.enabled:
+        grafana = Grafana(
+            "grafana",
+            GrafanaArgs(
+                workspace_name=settings.name_prefix,
+                grafana_version=dashboards.version,
+                account_id=settings.account,
+                prometheus_arn=prometheus.arn if prometheus is not None else None,
+                admin_group_ids=dashboards.admin_group_ids,
+                tags=base.tags,
+            ),
+        )
+    return Metrics(prometheus=prometheus, grafana=grafana)
+
+
+def _prometheus(settings: Settings, base: Foundation, wanted: watching.Prometheus) -> Prometheus:
+    return Prometheus(
         "prometheus",
         PrometheusArgs(
             alias=settings.name_prefix,
@@ -28,6 +46,7 @@ def build(settings: Settings, base: Foundation) -> Metrics:
                     for_=rule.for_,
                     severity=rule.severity,
                     summary=rule.summary,
+                    document_expr=rule.document_expr,
                 )
                 for rule in wanted.rules
             ],
@@ -39,17 +58,3 @@ def build(settings: Settings, base: Foundation) -> Metrics:
             tags=base.tags,
         ),
     )
-    grafana = None
-    if settings.observability.grafana.enabled:
-        grafana = Grafana(
-            "grafana",
-            GrafanaArgs(
-                workspace_name=settings.name_prefix,
-                grafana_version=settings.observability.grafana.version,
-                account_id=settings.account,
-                prometheus_arn=prometheus.arn,
-                admin_group_ids=settings.observability.grafana.admin_group_ids,
-                tags=base.tags,
-            ),
-        )
-    return Metrics(prometheus=prometheus, grafana=grafana)

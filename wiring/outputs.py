@@ -2,15 +2,19 @@
 
 from typing import Any
 
+import pulumi
+
+from settings import kubernetes
 from settings.model import Settings
 from settings.reach import OPERATIONS
 from wiring.edge import Edge
 from wiring.foundation import Foundation
+from wiring.kubernetes import job_name
 from wiring.metrics import Metrics
-from wiring.recovery import Recovery
+from wiring.recovery import DUMP, VACUUM, VERIFY, Recovery
 from wiring.stores import Stores
 from wiring.watching import Watching
-from wiring.workloads import Workloads
+from wiring.workloads import STATUS, Workloads
 
 
 def of(
@@ -30,18 +34,42 @@ def of(
         "region": settings.region,
         "urls": {label: f"https://{host}" for label, host in settings.hosts.items()},
         "nameServers": front.zone.name_servers if front.zone is not None else [],
-        "loadBalancer": {"dnsName": front.load_balancer.dns_name, "arn": front.load_balancer.arn},
+        "loadBalancer": {
+            "dnsName": front.load_balancer.dns_name if front.load_balancer else "",
+            "arn": front.load_balancer.arn if front.load_balancer else "",
+        },
+        "cdn": {
+            "url": f"https://{settings.cdn_host}" if settings.cdn_host else "",
+            "distributionId": front.content.cdn.distribution_id if front.content else "",
+            "domainName": front.content.cdn.domain_name if front.content else "",
+        },
         "cluster": work.cluster.name,
+        "kubernetes": {
+            "cluster": _kubernetes_cluster(settings, work),
+            "namespace": kubernetes.namespace(settings) if settings.cluster else "",
+            "kubeconfig": work.kubernetes.kubeconfig if work.kubernetes else "",
+            "jobs": {
+                name: job_name(settings, name)
+                for name, task in settings.tasks.items()
+                if settings.cluster and task.kubernetes and task.service in work.services
+            },
+        },
         "services": {
             name: {
                 "name": service.name,
-                "taskDefinition": work.definitions[name].arn,
-                "logGroup": work.definitions[name].log_group_name,
+                "taskDefinition": work.definitions[name].arn if name in work.definitions else "",
+                "logGroup": work.log_groups[name],
             }
             for name, service in work.services.items()
         },
         "tasks": {
-            name: {"taskDefinition": task.arn, "logGroup": task.log_group_name}
+            name: {
+                "taskDefinition": task.arn,
+                "logGroup": task.log_group_name,
+                "schedule": _schedule(settings, name),
+                "backupFirst": name in settings.tasks and settings.tasks[name].backup_first,
+                "statusTask": f"{name}{STATUS}" if f"{name}{STATUS}" in work.tasks else "",
+            }
             for name, task in {**work.tasks, **safety.tasks}.items()
         },
         "runTask": {
@@ -49,39 +77,83 @@ def of(
             "securityGroup": base.firewall.group_ids[OPERATIONS],
         },
         "repositories": {name: registry.repository_url for name, registry in work.registries.items()},
-        "database": {
-            "identifier": data.database.identifier,
-            "address": data.database.address,
-            "port": data.database.port,
-            "name": settings.database.name,
-            "replicaAddresses": data.database.replica_addresses,
-            "masterSecretArn": data.database.master_secret_arn,
-            "roleSecretArns": {role: secret.arn for role, secret in data.role_secrets.items()},
-        },
+        "database": _database(settings, data),
         "caches": {
             name: {
                 "endpoint": cache.endpoint,
+                "readerEndpoint": cache.reader_endpoint,
                 "port": cache.port,
                 "replicationGroupId": cache.replication_group_id,
                 "tokenSecretArn": data.cache_tokens[name].arn,
             }
             for name, cache in data.caches.items()
         },
+        "brokers": {
+            name: {
+                "id": broker.id,
+                "host": broker.host,
+                "port": broker.port,
+                "console": broker.console_url,
+                "loginSecretArn": data.broker_logins[name].arn,
+                "logGroups": broker.log_groups,
+            }
+            for name, broker in data.brokers.items()
+        },
+        "buckets": {name: bucket.name for name, bucket in data.buckets.items()},
         "secrets": {name: secret.arn for name, secret in data.secrets.items()},
         "secretsToFill": [
             secret.arn for name, secret in data.secrets.items() if settings.secrets[name].external
         ],
         "servicesToPush": [name for name in settings.services if name not in work.services],
         "backups": {
-            "vault": safety.backups.vault_name,
-            "bucket": safety.bucket.name,
-            "dumpPrefix": settings.backups.dump.prefix,
-            "verifyQuery": settings.backups.verify_query,
+            "vault": safety.backups.vault_name if safety.backups is not None else "",
+            "bucket": safety.bucket.name if safety.bucket is not None else "",
+            "dumpPrefix": settings.backups.dump.prefix if settings.backups.dump else "",
+            "dumpFormat": settings.backups.dump.format if settings.backups.dump else "",
+            "verifyQuery": settings.backups.verify_query or "",
         },
         "alarms": eyes.alarms.names,
         "topics": base.notifications.topic_arns[settings.region],
+        "undelivered": {name: each.dead_letters_url for name, each in eyes.notifiers.items()},
+        "vpn": base.admin_access.endpoint_id if base.admin_access is not None else "",
         "dashboard": eyes.dashboard.url,
-        "prometheus": metrics.prometheus.endpoint,
+        "prometheus": metrics.prometheus.endpoint if metrics.prometheus is not None else "",
         "grafana": metrics.grafana.endpoint if metrics.grafana is not None else "",
-        "grafanaDashboards": settings.observability.grafana.dashboards,
+        "grafanaDashboards": settings.observability.grafana.dashboards
+        if settings.observability.grafana
+        else (),
     }
+
+
+def _schedule(settings: Settings, task: str) -> str:
+    """When a task runs by itself; empty where somebody runs it."""
+    backups, vacuum = settings.backups, settings.database.vacuum if settings.database else None
+    own = {
+        DUMP: (backups.dump.schedule or backups.schedule) if backups.dump else "",
+        VERIFY: backups.verify.schedule if backups.verify else "",
+        VACUUM: vacuum.schedule if vacuum else "",
+    }
+    return settings.tasks[task].schedule or "" if task in settings.tasks else own.get(task, "")
+
+
+def _database(settings: Settings, data: Stores) -> dict[str, Any]:
+    """Empty where the stack has no database of its own."""
+    if settings.database is None or data.database is None:
+        return {}
+    return {
+        "identifier": data.database.identifier,
+        "address": data.database.address,
+        "proxyAddress": data.proxy.address if data.proxy is not None else "",
+        "port": data.database.port,
+        "name": settings.database.name,
+        "replicaAddresses": data.database.replica_addresses,
+        "masterSecretArn": data.database.master_secret_arn,
+        "roleSecretArns": {role: secret.arn for role, secret in data.role_secrets.items()},
+    }
+
+
+def _kubernetes_cluster(settings: Settings, work: Workloads) -> pulumi.Input[str]:
+    """Empty where ECS runs the services."""
+    if settings.cluster is None:
+        return ""
+    return work.kubernetes.name if work.kubernetes else settings.cluster.cluster_name or ""

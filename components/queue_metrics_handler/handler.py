@@ -1,6 +1,6 @@
 """Counts BullMQ's jobs in Redis and publishes the figures to CloudWatch. Runs in Lambda, once a minute.
 
-Reads only what it can name (LLEN, ZCARD, LINDEX, HGET), never KEYS or SCAN, so it costs Redis the same however
+Reads only what it can name (LLEN, ZCARD, LINDEX, ZRANGE, HGET), never KEYS or SCAN, so it costs Redis the same however
 many jobs there are. Follows a cluster's MOVED answers. Standard library and boto3, nothing to package.
 """
 
@@ -111,10 +111,15 @@ def open_tls(host: str, port: int) -> socket.socket:
 
 
 def figures(redis: Redis, prefix: str, name: str, now_ms: float) -> dict[str, float]:
-    """What BullMQ keeps under "<prefix>:<name>:": lists for waiting and active jobs, sorted sets for the rest."""
+    """What BullMQ keeps under "<prefix>:<name>:": lists for waiting and active jobs, sorted sets for the rest.
+
+    While a queue is paused, BullMQ before version 6 keeps its waiting jobs in a list of their own.
+    """
     key = f"{prefix}:{name}"
     return {
-        "QueueLength": _count(redis, "LLEN", f"{key}:wait") + _count(redis, "ZCARD", f"{key}:prioritized"),
+        "QueueLength": _count(redis, "LLEN", f"{key}:wait")
+        + _count(redis, "LLEN", f"{key}:paused")
+        + _count(redis, "ZCARD", f"{key}:prioritized"),
         "QueueActiveJobs": _count(redis, "LLEN", f"{key}:active"),
         "QueueDelayedJobs": _count(redis, "ZCARD", f"{key}:delayed"),
         "QueueFailedJobs": _count(redis, "ZCARD", f"{key}:failed"),
@@ -130,10 +135,23 @@ def _count(redis: Redis, command: str, key: str) -> int:
 
 
 def _oldest_wait_s(redis: Redis, key: str, now_ms: float) -> float:
-    """Jobs join a list at its head, so the one at its tail has waited longest."""
-    job_id = redis.ask("LINDEX", f"{key}:wait", "-1")
-    added_ms = redis.ask("HGET", f"{key}:{job_id}", "timestamp") if job_id is not None else None
-    # The job may have gone between the two questions, and BullMQ puts markers in the list that are no jobs.
+    """Jobs join a list at its head, so the one at its tail has waited longest; of those with a priority, the next.
+
+    BullMQ notes when a job was made and not since when it waits: one that was delayed seems to wait longer.
+    """
+    first = redis.ask("ZRANGE", f"{key}:prioritized", "0", "0")
+    candidates = [
+        redis.ask("LINDEX", f"{key}:wait", "-1"),
+        redis.ask("LINDEX", f"{key}:paused", "-1"),
+        first[0] if isinstance(first, list) and first else None,
+    ]
+    ages = [_age_s(redis, f"{key}:{job_id}", now_ms) for job_id in candidates if job_id is not None]
+    return max(ages, default=0.0)
+
+
+def _age_s(redis: Redis, job_key: str, now_ms: float) -> float:
+    added_ms = redis.ask("HGET", job_key, "timestamp")
+    # The job may have gone since its id was read, and BullMQ puts markers in the list that are no jobs.
     return max(0.0, (now_ms - float(added_ms)) / 1000) if isinstance(added_ms, str) else 0.0
 
 

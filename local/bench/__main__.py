@@ -3,7 +3,8 @@
 The previews of a section run in turn, round after round; ratios and differences are taken round by round, and their
 median is shown. All start from an empty state, offline, with our own `aws` provider: its Python is part of every
 figure. Production has an image for each service here, or the services would be left out. A section ends after its
-share of the time, however slow the machine.
+share of the time, however slow the machine. With the names of systems as arguments (`make bench ARGS=...`) those are
+measured, without the sections on sizes and on what dominates.
 """
 
 import sys
@@ -101,26 +102,35 @@ def what_dominates(checked: Preview, steps: Steps) -> list[figures.Row]:
         ]
 
 
-def main() -> int:
-    steps = Steps()
-    title = f"Previews of {previews.SYSTEM}, {date.today()}: median (least to most) of the rounds"
+def measured(system: str, steps: Steps, *, whole: bool) -> Table:
+    """The table of one system. Raises Failure."""
+    title = f"Previews of {system}, {date.today()}: median (least to most) of the rounds"
     table = Table("What", "Measured", "Goal", title=title, title_justify="left")
+    product, config = previews.tracked(system)
+    rows, checked = components_and_policies(product, config, steps)
+    sections = [rows]
+    if whole:
+        sections += [sizes(product, config, steps), what_dominates(checked, steps)]
+    for section in sections:
+        for row in section:
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def main(systems: Sequence[str]) -> int:
+    steps = Steps()
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     try:
-        product, config = previews.tracked()
-        rows, checked = components_and_policies(product, config, steps)
-        sections = [rows, sizes(product, config, steps), what_dominates(checked, steps)]
+        for system in systems or [previews.SYSTEM]:
+            console.print(measured(system, steps, whole=not systems))
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    for section in sections:
-        for row in section:
-            table.add_row(*row)
-        table.add_section()
-    Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH).print(table)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

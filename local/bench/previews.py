@@ -46,7 +46,7 @@ class Preview:
 
     def command(self) -> list[str | Path]:
         workspace = self.workspace
-        command: list[str | Path] = [workspace.engine, "preview", "--stack", workspace.stack]
+        command: list[str | Path] = [workspace.engine, "preview", "--stack", workspace.stack_name]
         return [*command, "--non-interactive", "--config-file", workspace.config_file, *self.options]
 
     def environment(self) -> dict[str, str]:
@@ -94,10 +94,19 @@ class Preview:
         return replace(self, options=tuple(commands.policies(self.workspace)))
 
 
-def tracked() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The system file's content and the stack file's `config`, as they are in the repository."""
-    product = yaml.safe_load((ROOT / "systems" / SYSTEM / "system.yaml").read_text(encoding="utf-8"))
-    return product, yaml.safe_load((ROOT / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))["config"]
+def tracked(system: str = SYSTEM) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The system file's content and the stack file's `config`, as they are in the repository.
+
+    Raises Failure for a system that is not there.
+    """
+    folder = ROOT / "systems" / system
+    if not (folder / "system.yaml").exists():
+        known = ", ".join(sorted(path.parent.name for path in ROOT.glob("systems/*/system.yaml")))
+        raise Failure(f"There is no system {system}; there are {known}.")
+    own, shared = folder / f"Pulumi.{STACK}.yaml", ROOT / f"Pulumi.{STACK}.yaml"
+    product = yaml.safe_load((folder / "system.yaml").read_text(encoding="utf-8"))
+    stack_file = own if own.exists() else shared
+    return product, yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"]
 
 
 def our_program(name: str, product: Content, config: Content) -> Preview:
@@ -106,7 +115,7 @@ def our_program(name: str, product: Content, config: Content) -> Preview:
     for part in PROGRAM:
         copied = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copied(ROOT / part, workspace.root / part)
-    system_file = workspace.root / "systems" / SYSTEM / "system.yaml"
+    system_file = workspace.root / "systems" / workspace.system / "system.yaml"
     system_file.parent.mkdir(parents=True)
     _write_yaml(system_file, product)
     return _ready(workspace)
@@ -148,7 +157,7 @@ def _project(name: str, config: Content) -> Workspace:
         home=ROOT / ".local",
         folder=root / "work",
         engine=found,
-        system=SYSTEM,
+        system=config.get("groundwork:system", SYSTEM),
         stack=STACK,
         port=DEFAULT_PORT,
     )

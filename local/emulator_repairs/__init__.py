@@ -7,7 +7,7 @@ mended but recorded by the provider.
 import importlib
 from typing import Any
 
-SERVICES = ("ec2", "ecs", "elasticache", "logs", "rds", "servicediscovery")
+SERVICES = ("ec2", "ecs", "elasticache", "logs", "mq", "rds", "servicediscovery")
 
 
 def put(owner: Any, *methods: Any) -> None:

@@ -1,4 +1,4 @@
-"""ElastiCache: subnet groups and users change, groups go away when deleted, cluster mode has its endpoint."""
+"""ElastiCache: subnet groups and users change, groups go away when deleted, and every endpoint is told."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def modify_user(self: ElastiCacheResponse) -> ActionResult:
 
 
 def create_replication_group(self: ElastiCacheResponse) -> ActionResult:
-    """Cluster mode also follows from its parameter group, as on AWS."""
+    """Cluster mode also follows from its parameter group, as on AWS; what answers for the replicas has an address."""
     params = self._get_params()
     answer = _create_replication_group(self)
     group = self.elasticache_backend.replication_groups[params["ReplicationGroupId"]]
@@ -56,6 +56,10 @@ def create_replication_group(self: ElastiCacheResponse) -> ActionResult:
         group.cluster_enabled = True
         address = f"clustercfg.{group.replication_group_id}.use1.cache.amazonaws.com"
         group.configuration_endpoint = {"address": address, "port": group.port}
+    for node_group in group.node_groups:
+        if "reader_endpoint_address" in node_group:
+            address = node_group["reader_endpoint_address"]
+            node_group["reader_endpoint"] = {"address": address, "port": group.port}
     return answer
 
 

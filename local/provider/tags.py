@@ -42,7 +42,8 @@ def in_answer(found: Mapping[str, Any]) -> dict[str, str] | None:
     """The tags that a describe call shows; nothing when it shows none at all."""
     for member, value in found.items():
         if member.lower() in _LISTS and isinstance(value, list | dict):
-            return without_aws(value)
+            wrapped = value.get("Items") if isinstance(value, dict) else None
+            return without_aws(wrapped if isinstance(wrapped, list) else value)
     return None
 
 
@@ -76,7 +77,8 @@ def setting(operation: OperationModel, tags: Mapping[str, str]) -> dict[str, Any
     if isinstance(shape, MapShape):
         return {member: dict(tags)}
     if isinstance(shape, StructureShape):
-        return {member: {"TagSet": [{"Key": name, "Value": text} for name, text in tags.items()]}}
+        (wrapper,) = shape.members
+        return {member: {wrapper: [{"Key": name, "Value": text} for name, text in tags.items()]}}
     key, value = pair_members(shape.member) or ("Key", "Value")
     return {member: [{key: name, value: text} for name, text in tags.items()]}
 
@@ -85,6 +87,9 @@ def removing(operation: OperationModel, names: list[str]) -> dict[str, Any]:
     """The parameter that removes tags: their keys, or keys in structures."""
     member = _member(operation, "removetag", "tag")
     shape = operation.input_shape.members[member]
+    if isinstance(shape, StructureShape):
+        (wrapper,) = shape.members
+        return {member: {wrapper: names}}
     pair = pair_members(shape.member) if isinstance(shape, ListShape) else None
     return {member: [{pair[0]: name} for name in names] if pair else names}
 

@@ -19,6 +19,14 @@ POSTGIS_BY_MAJOR: dict[str, str] = {"14": "3.4", "15": "3.4", "16": "3.4", "17":
 POSTGIS_EXTENSIONS = ("postgis", "postgis_raster", "postgis_tiger_geocoder", "postgis_topology")
 
 # EC2's figures for the same families (DescribeInstanceTypes): memory of "large", and each size as a multiple of it.
+# Those with disks of their own ("d") are what a Multi-AZ DB cluster is made of (RDS guide, "Multi-AZ DB cluster
+# deployments", instance class availability; sizes from the linter's schema as above).
+_CLUSTER_LARGE_GIB = {
+    **dict.fromkeys(("m5d", "m6gd", "m6id", "m6idn"), 8),
+    **dict.fromkeys(("r5d", "r6gd", "r6id", "r6idn"), 16),
+    "c6gd": 4,
+    "x2iedn": 64,
+}
 _LARGE_GIB = {
     **dict.fromkeys(("t3", "t4g", "m5", "m6g", "m6i", "m7g", "m7i", "m8g"), 8),
     **dict.fromkeys(("r5", "r6g", "r6i", "r7g", "r7i", "r8g"), 16),
@@ -34,11 +42,36 @@ _MULTIPLES = {
 }
 _BURSTABLE_MULTIPLES = {"micro": 0.125, "small": 0.25, "medium": 0.5, "large": 1, "xlarge": 2, "2xlarge": 4}
 
-MEMORY_GIB_BY_CLASS: dict[str, float] = {
-    f"db.{family}.{size}": large * multiple
-    for family, large in _LARGE_GIB.items()
-    for size, multiple in (_BURSTABLE_MULTIPLES if family.startswith("t") else _MULTIPLES).items()
-}
+
+def _sizes(family: str) -> dict[str, float]:
+    if family.startswith("t"):
+        return dict(_BURSTABLE_MULTIPLES)
+    if family == "c6gd":
+        return {"medium": 0.5, **_MULTIPLES}
+    if family in ("m6id", "m6idn", "r6id", "r6idn"):
+        return {**_MULTIPLES, "24xlarge": 48, "32xlarge": 64}
+    if family in ("m5d", "r5d"):
+        return {**_MULTIPLES, "24xlarge": 48}
+    if family == "x2iedn":
+        return {
+            **{size: times for size, times in _MULTIPLES.items() if size not in ("large", "12xlarge")},
+            "24xlarge": 48,
+            "32xlarge": 64,
+        }
+    return dict(_MULTIPLES)
+
+
+def _memory(families: dict[str, int]) -> dict[str, float]:
+    return {
+        f"db.{family}.{size}": large * multiple
+        for family, large in families.items()
+        for size, multiple in _sizes(family).items()
+    }
+
+
+INSTANCE_CLASSES = frozenset(_memory(_LARGE_GIB))
+CLUSTER_CLASSES = frozenset(_memory(_CLUSTER_LARGE_GIB))
+MEMORY_GIB_BY_CLASS: dict[str, float] = {**_memory(_LARGE_GIB), **_memory(_CLUSTER_LARGE_GIB)}
 
 # PostgreSQL's own units (documentation of each parameter): shared_buffers in pages of 8 kB, memory in kB.
 SHARED_BUFFERS_PAGE_BYTES = 8 * 1024

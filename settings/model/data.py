@@ -10,6 +10,7 @@ from settings.model.fields import (
     DailyWindow,
     Identifier,
     Items,
+    Matching,
     Model,
     Name,
     Positive,
@@ -23,6 +24,8 @@ from settings.model.fields import (
 )
 
 Privilege = Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
+DatabasePrivilege = Literal["ALL", "CREATE", "CONNECT", "TEMPORARY"]
+SchemaPrivilege = Literal["ALL", "CREATE", "USAGE"]
 RowCommand = Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]
 
 
@@ -32,12 +35,29 @@ def _as_text(value: Any) -> Any:
 
 # A parameter group knows only text; people may leave out the quotes of a number.
 ParameterValue = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "integer"]})]
+SettingName = Annotated[
+    str,
+    Matching(
+        r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$",
+        "the name of a parameter of PostgreSQL",
+        "statement_timeout",
+    ),
+]
 
 
 class DatabaseRole(Model):
     """An account of the database. Its password is generated and kept in Secrets Manager."""
 
     tables: Mapping[SqlName, Items[Privilege]] = in_system("Privileges by table", default={})
+    database: Items[DatabasePrivilege] = in_system(
+        "Privileges on the database itself; every role may connect", default=()
+    )
+    schemas: Mapping[SqlName, Items[SchemaPrivilege]] = in_system(
+        "Privileges by schema; every role may use `public`", default={}
+    )
+    settings: Mapping[SettingName, ParameterValue] = in_system(
+        "Parameters that hold for the role's sessions, such as statement_timeout: 30s", default={}
+    )
 
 
 class RowPolicy(Model):
@@ -72,6 +92,18 @@ class Replica(Model):
     instance_class: str = in_stack("RDS instance class; it may differ from the primary's")
 
 
+class Proxy(Model):
+    """RDS Proxy before the database: services share its connections, and hardly notice a failover."""
+
+    enabled: bool = in_stack("false: not made; services go to the database itself")
+    max_connections_percent: Annotated[int, Field(ge=1, le=100)] = in_stack(
+        "Percent of max_connections that it may open", default=90
+    )
+    idle_client_timeout_s: Annotated[int, Field(ge=1, le=28800)] = in_stack(
+        "A client that is idle for so long is cut off, in seconds", default=1800
+    )
+
+
 class Database(Model):
     """PostgreSQL on RDS: private, encrypted, TLS only."""
 
@@ -86,14 +118,24 @@ class Database(Model):
     allocated_storage_gib: Annotated[int, Field(ge=20, le=65536)] = in_stack(
         "Storage at the start, in GiB (gp3)"
     )
-    max_allocated_storage_gib: Annotated[int, Field(ge=20, le=65536)] = in_stack(
-        "How far storage grows by itself, in GiB"
+    max_allocated_storage_gib: Annotated[int, Field(ge=20, le=65536)] | None = in_stack(
+        "How far storage grows by itself, in GiB; that of a Multi-AZ DB cluster does not", default=None
     )
-    multi_az: bool = in_stack("A standby in a second zone, with automatic failover")
+    multi_az: bool = in_stack("A standby in a second zone, with automatic failover", default=False)
+    multi_az_cluster: bool = in_stack(
+        "Two readable standbys in two further zones instead, which take over within a minute", default=False
+    )
+    iops: Positive | None = in_stack(
+        "Operations per second of each volume of a Multi-AZ DB cluster (io1); none: gp3 with what it has",
+        default=None,
+    )
     backup_retention_days: Annotated[int, Field(ge=0, le=35)] = in_stack(
         "Point in time recovery, in days (RDS: at most 35)"
     )
-    replicas: Items[Replica] = in_stack("Read replicas; none: an empty list")
+    replicas: Items[Replica] = in_stack("Read replicas; none: an empty list", default=())
+    proxy: Proxy | None = in_stack(
+        "A connection proxy before the database; none: services connect to it themselves", default=None
+    )
     extensions: Mapping[str, Version] = in_system("Extensions to create, each with its least version")
     parameters: Mapping[str, ParameterValue] = in_system(
         "Parameters of the parameter group, in RDS units: shared_buffers in pages of 8 kB, other memory in kB"
@@ -104,6 +146,19 @@ class Database(Model):
     backup_window: DailyWindow = in_system("When RDS takes its daily snapshot, UTC, at least 30 minutes")
     maintenance_window: WeeklyWindow = in_system("When RDS may patch, UTC, at least 30 minutes")
     vacuum: Vacuum | None = in_system("Scheduled vacuum; none: autovacuum only", default=None)
+
+    @property
+    def has_proxy(self) -> bool:
+        return self.proxy is not None and self.proxy.enabled
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether ${database.replica_address} leads to somebody else than the one who writes."""
+        return self.multi_az_cluster or bool(self.replicas)
+
+    @property
+    def storage_at_most_gib(self) -> int:
+        return self.max_allocated_storage_gib or self.allocated_storage_gib
 
     @property
     def max_connections(self) -> int | None:
@@ -118,6 +173,10 @@ class Cache(Model):
     enabled: bool = in_stack("false: not made; whoever names it gets its fallback")
     engine: Literal["redis", "valkey"] = in_system("The engine")
     engine_version: Version = in_stack("Version of the engine, 7 or newer")
+    replication_group_id: Identifier | None = in_stack(
+        "Its id at ElastiCache, where scripts use one already, at most 40 characters; none: Groundwork's own",
+        default=None,
+    )
     node_type: str = in_stack("Type of each node")
     cluster_mode: bool = in_system("Keys are spread over shards, and clients must speak the cluster protocol")
     shards: Annotated[int, Field(ge=1, le=500)] = in_stack("Masters; more than one needs cluster mode")
@@ -151,19 +210,42 @@ class Queue(Model):
     )
 
 
-class Generated(Model):
-    """A secret that is generated once."""
+SecretName = Annotated[
+    str,
+    Matching(
+        r"^[A-Za-z0-9]([A-Za-z0-9/_+=.@-]{0,510}[A-Za-z0-9])?$",
+        "letters, digits and /_+=.@-, a letter or digit at both ends",
+        "myapp/jwt-secret",
+    ),
+]
 
-    length: Positive = in_system("Characters; at least 32")
+
+class Generated(Model):
+    """A secret that is generated once: `length` characters, or `bytes` of chance written in base64."""
+
+    length: Positive | None = in_system("Characters; at least 32", default=None)
+    bytes: Positive | None = in_system(
+        "Random bytes, at least 32; the value is their base64, so 64 make 88 characters", default=None
+    )
 
 
 class Secret(Model):
-    """A secret by name; settings never hold a value. Either `generate` or `external`."""
+    """A secret by name; settings never hold a value. One of `generate`, `external` and `url`."""
 
     generate: Generated | None = in_system("Generated when the stack is made", default=None)
     external: Text | None = in_system(
         "What it is; the operator puts the value into Secrets Manager", default=None
     )
+    url: Text | None = in_system(
+        "A URL put together from what the stack makes: ${database.address}, ${database.passwords.<role>}; "
+        "whatever is secret in it is percent-encoded",
+        default=None,
+    )
     minimum_length: Count | None = in_system(
         "Characters that an external value must have at least", default=None
+    )
+    name: SecretName | None = in_stack(
+        "Its name in Secrets Manager, where scripts use one already; none: Groundwork's own. A deleted secret keeps "
+        "its name until its recovery window is over",
+        default=None,
     )

@@ -43,6 +43,15 @@ ManagedRules = Literal[
     "AWSManagedRulesAnonymousIpList",
 ]
 
+Hsts = Annotated[
+    str,
+    Matching(
+        r"^max-age=[1-9][0-9]*(; includeSubDomains)?(; preload)?$",
+        "max-age and seconds, then perhaps ; includeSubDomains and ; preload",
+        "max-age=31536000; includeSubDomains",
+    ),
+]
+
 
 class Domain(Model):
     """The stack's domain, and the zone that its records go into. Either `hosted_zone_id` or `create_hosted_zone`."""
@@ -60,11 +69,23 @@ class Domain(Model):
     )
 
 
+class Subnets(Model):
+    """The blocks of the subnets, one for each zone in the order of `zones`."""
+
+    private: Items[CidrBlock] = in_stack("For what runs", min_length=1)
+    public: Items[CidrBlock] = in_stack("For load balancer and NAT gateways", min_length=1)
+    isolated: Items[CidrBlock] = in_stack("For the data", min_length=1)
+
+
 class Network(Model):
     """The VPC: public, private and isolated subnets in each zone."""
 
     cidr_block: CidrBlock = in_stack("Block of the VPC; adding a zone later moves nothing")
     zones: Items[Zone] = in_stack("Availability zones, by their full names")
+    subnets: Subnets | None = in_stack(
+        "Blocks that are laid down elsewhere; none: cut out of cidr_block, with room for eight zones",
+        default=None,
+    )
     nat_gateways: Literal["per_zone", "single", "none"] = in_stack(
         "per_zone: a zone's failure stays there; single: cheaper; none: private subnets reach AWS only"
     )
@@ -85,9 +106,14 @@ class RateLimit(Model):
 
 
 class Waf(Model):
-    """The web firewall before the load balancer."""
+    """The web firewall before the load balancer, and before the CDN."""
 
-    rate_limit: RateLimit = in_system("Limit per client address")
+    rate_limit: RateLimit = in_system("Limit per client address; what is above is answered with 429")
+    max_body_bytes: Annotated[int, Field(ge=1, le=10**10 - 1)] | None = in_system(
+        "Requests that announce a larger body (Content-Length) are answered with 413, before they reach a service; "
+        "none: the application decides. Uploads in chunks announce nothing",
+        default=None,
+    )
     managed_rules: Items[ManagedRules] = in_system("Rule groups that AWS keeps")
 
 
@@ -100,10 +126,43 @@ class Cors(Model):
     allow_origins: Items[Text] = in_stack("Origins, https:// and a host each; never *", min_length=1)
 
 
+class ResponseHeaders(Model):
+    """Headers that every answer gets, whatever the application says (FixRx guide L192-195)."""
+
+    x_frame_options: Literal["DENY", "SAMEORIGIN"] = in_system(
+        "Who may show a page in a frame", default="DENY"
+    )
+    x_content_type_options: Literal["nosniff"] = in_system(
+        "Browsers must not guess content types", default="nosniff"
+    )
+    strict_transport_security: Hsts = in_system(
+        "Browsers insist on HTTPS for so many seconds", default="max-age=31536000; includeSubDomains"
+    )
+    content_security_policy: Text | None = in_system(
+        "What a page may load; none: the application says it", default=None
+    )
+
+
 class Ingress(Model):
     """The load balancer: HTTPS only, port 80 redirects."""
 
     tls_policy: TlsPolicy = in_system("Security policy of the listener; none with TLS 1.0 or 1.1 is accepted")
+    response_headers: ResponseHeaders = in_system(
+        "Security headers of every answer", default=ResponseHeaders()
+    )
+    http2: bool = in_system("HTTP/2 between clients and the load balancer", default=True)
+    preserve_host_header: bool = in_system("Services see the host that the client asked for", default=True)
+    xff_header_processing_mode: Literal["append", "preserve", "remove"] = in_system(
+        "What happens to X-Forwarded-For; append: the client's address is its last entry", default="append"
+    )
+    idle_timeout_s: Annotated[int, Field(ge=1, le=4000)] = in_system(
+        "A connection on which nothing moves is closed after so many seconds: longer than the slowest answer, and "
+        "than the pause between two messages of a WebSocket (FixRx guide L212-215: 60)",
+        default=60,
+    )
+    client_keep_alive_s: Annotated[int, Field(ge=60, le=604_800)] | None = in_system(
+        "A client's connection is renewed after so many seconds; none: AWS's 3600", default=None
+    )
     waf: Waf = in_system("The web firewall")
     cors: Cors | None = in_system("Cross-origin calls; none: they are refused", default=None)
     access_log_retention_days: Annotated[int, Field(ge=1)] = in_stack(

@@ -5,16 +5,26 @@ from collections.abc import Callable, Iterator
 from settings.model import Settings
 from settings.problems import Path, Problem
 from settings.rules import (
+    admin_access,
+    brokers,
+    buckets,
     caches,
+    cdn,
     database,
     doubts,
     edge,
+    kubernetes,
+    log_router,
     names,
     network,
+    notifications,
+    operations,
     recovery,
     services,
     stacks,
+    tasks,
     variables,
+    watching,
 )
 
 Rule = Callable[[Settings], Iterator[Problem]]
@@ -24,11 +34,21 @@ RULES: tuple[Rule, ...] = (
     *network.RULES,
     *database.RULES,
     *caches.RULES,
+    *brokers.RULES,
+    *buckets.RULES,
     *services.RULES,
+    *tasks.RULES,
     *variables.RULES,
     *edge.RULES,
+    *cdn.RULES,
     *recovery.RULES,
     *names.RULES,
+    *kubernetes.RULES,
+    *notifications.RULES,
+    *admin_access.RULES,
+    *log_router.RULES,
+    *watching.RULES,
+    *operations.RULES,
 )
 WARNINGS: tuple[Rule, ...] = doubts.RULES
 

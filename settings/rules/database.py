@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from settings.data import postgres
-from settings.model import Settings
+from settings.model import Database, Settings
 from settings.problems import Path, Problem, nearest
 from settings.rules._windows import minutes, overlap
 
@@ -18,10 +18,18 @@ _MEMORY_PARAMETERS = {
     "maintenance_work_mem": 1024,
 }
 _FIXED_PARAMETERS = {"rds.force_ssl": "1"}
+_PRELOADED = "pg_stat_statements"
+# A proxy may open all that the database has; this much is left to people, migrations, the dump and RDS itself.
+MOST_OF_PROXY_PERCENT = 95
+CLUSTER_MEMBERS = 3
+CLUSTER_LEAST_STORAGE_GIB = 100  # RDS guide, "Settings for creating Multi-AZ DB clusters"
 
 
 def version_can_be_created(settings: Settings) -> Iterator[Problem]:
-    version, path = settings.database.engine_version, ("database", "engine_version")
+    database, path = settings.database, ("database", "engine_version")
+    if database is None:
+        return
+    version = database.engine_version
     if version not in postgres.ENGINE_VERSIONS:
         same_major = [
             known for known in postgres.ENGINE_VERSIONS if known.startswith(f"{postgres.major(version)}.")
@@ -32,16 +40,18 @@ def version_can_be_created(settings: Settings) -> Iterator[Problem]:
             got=version,
             remedy=f"Set it to one of {', '.join(same_major or postgres.ENGINE_VERSIONS[-5:])}.",
         )
-    if not postgres.at_least(version, settings.database.minimum_version):
+    if not postgres.at_least(version, database.minimum_version):
         yield Problem(
             path=path,
-            rule=f"must be database.minimum_version {settings.database.minimum_version} or newer",
+            rule=f"must be database.minimum_version {database.minimum_version} or newer",
             got=version,
             remedy=f"Set it to {postgres.ENGINE_VERSIONS[-1]} or another newer one.",
         )
 
 
 def version_has_the_extensions(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     version = settings.database.engine_version
     has = postgres.POSTGIS_BY_MAJOR.get(postgres.major(version))
     for name, minimum in settings.database.extensions.items():
@@ -54,20 +64,28 @@ def version_has_the_extensions(settings: Settings) -> Iterator[Problem]:
 
 
 def classes_exist(settings: Settings) -> Iterator[Problem]:
-    for path, instance_class in _classes(settings):
-        if instance_class not in postgres.MEMORY_GIB_BY_CLASS:
+    database = settings.database
+    if database is None:
+        return
+    known, what = postgres.INSTANCE_CLASSES, "an instance class of RDS for PostgreSQL"
+    if database.multi_az_cluster:
+        known, what = postgres.CLUSTER_CLASSES, "an instance class that a Multi-AZ DB cluster may have"
+    for path, instance_class in _classes(database):
+        if instance_class not in known:
             yield Problem(
                 path=path,
-                rule="must be an instance class of RDS for PostgreSQL (settings/data/postgres.py)",
+                rule=f"must be {what} (settings/data/postgres.py)",
                 got=instance_class,
-                remedy=nearest(instance_class, postgres.MEMORY_GIB_BY_CLASS),
+                remedy=nearest(instance_class, known),
             )
 
 
 def storage_can_grow(settings: Settings) -> Iterator[Problem]:
     database = settings.database
+    if database is None or database.multi_az_cluster:
+        return
     least = -(-database.allocated_storage_gib * 11 // 10)
-    if database.max_allocated_storage_gib < least:
+    if database.max_allocated_storage_gib is None or database.max_allocated_storage_gib < least:
         yield Problem(
             path=("database", "max_allocated_storage_gib"),
             rule=f"must be at least a tenth more than allocated_storage_gib {database.allocated_storage_gib}",
@@ -76,8 +94,87 @@ def storage_can_grow(settings: Settings) -> Iterator[Problem]:
         )
 
 
+def cluster_is_one_that_rds_makes(settings: Settings) -> Iterator[Problem]:
+    """A Multi-AZ DB cluster is another thing than an instance with a standby, and has other limits."""
+    database = settings.database
+    if database is None:
+        return
+    if not database.multi_az_cluster:
+        if database.iops is not None:
+            yield Problem(
+                path=("database", "iops"),
+                rule="is for a Multi-AZ DB cluster; an instance's volume is gp3 with what that has",
+                got=database.iops,
+                remedy="Remove it, or set multi_az_cluster to true.",
+            )
+        return
+    if database.multi_az:
+        yield Problem(
+            path=("database", "multi_az_cluster"),
+            rule="excludes multi_az: the cluster has its standbys already",
+            got=True,
+            remedy="Set one of the two to false.",
+        )
+    if database.replicas:
+        yield Problem(
+            path=("database", "replicas"),
+            rule="must be empty with multi_az_cluster, whose standbys answer at ${database.replica_address}",
+            remedy="Remove them.",
+        )
+    if len(settings.network.zones) < CLUSTER_MEMBERS:
+        yield Problem(
+            path=("network", "zones"),
+            rule=f"must be {CLUSTER_MEMBERS} or more for database.multi_az_cluster, which has a member in each",
+            got=len(settings.network.zones),
+            remedy="Add a zone, or choose multi_az instead.",
+        )
+    yield from _cluster_storage(settings, database)
+
+
+def _cluster_storage(settings: Settings, database: Database) -> Iterator[Problem]:
+    storage = database.allocated_storage_gib
+    if storage < CLUSTER_LEAST_STORAGE_GIB:
+        yield Problem(
+            path=("database", "allocated_storage_gib"),
+            rule=f"must be at least {CLUSTER_LEAST_STORAGE_GIB} for a Multi-AZ DB cluster",
+            got=storage,
+            remedy=f"Set it to {CLUSTER_LEAST_STORAGE_GIB}.",
+        )
+    if database.max_allocated_storage_gib is not None:
+        yield Problem(
+            path=("database", "max_allocated_storage_gib"),
+            rule="cannot be given with multi_az_cluster, whose storage does not grow by itself",
+            got=database.max_allocated_storage_gib,
+            remedy="Remove it, and raise allocated_storage_gib when the alarm says so.",
+        )
+    if database.iops is not None and not storage <= 2 * database.iops <= 100 * storage:
+        yield Problem(
+            path=("database", "iops"),
+            rule=f"must be half of to 50 times allocated_storage_gib {storage}",
+            got=database.iops,
+            remedy=f"Set it to {storage * 10}, or leave it out for gp3.",
+        )
+    if database.backup_retention_days == 0:
+        yield Problem(
+            path=("database", "backup_retention_days"),
+            rule="must be at least 1 for a Multi-AZ DB cluster, which cannot be without backups",
+            got=0,
+            remedy="Set it to 7.",
+        )
+    if settings.backups.copy_region is not None:
+        yield Problem(
+            path=("backups", "copy_region"),
+            rule="cannot be given with database.multi_az_cluster: RDS copies no snapshot of such a cluster",
+            got=settings.backups.copy_region,
+            remedy="Leave it out; the dumps in the bucket are what can be taken elsewhere.",
+        )
+
+
 def replicas_have_backups(settings: Settings) -> Iterator[Problem]:
-    if settings.database.replicas and settings.database.backup_retention_days == 0:
+    database = settings.database
+    if database is None:
+        return
+    if database.replicas and database.backup_retention_days == 0:
         yield Problem(
             path=("database", "backup_retention_days"),
             rule="must be at least 1 where there are replicas, which RDS makes from backups",
@@ -87,18 +184,22 @@ def replicas_have_backups(settings: Settings) -> Iterator[Problem]:
 
 
 def production_has_backups(settings: Settings) -> Iterator[Problem]:
-    if settings.is_production and settings.database.backup_retention_days < settings.backups.retention_days:
-        most = min(settings.backups.retention_days, 35)
-        if settings.database.backup_retention_days < most:
-            yield Problem(
-                path=("database", "backup_retention_days"),
-                rule=f"must be at least {most} in production (backups.retention_days, and RDS keeps 35 at most)",
-                got=settings.database.backup_retention_days,
-                remedy=f"Set it to {most}.",
-            )
+    database = settings.database
+    if database is None or not settings.is_production:
+        return
+    most = min(settings.backups.retention_days, 35)
+    if database.backup_retention_days < most:
+        yield Problem(
+            path=("database", "backup_retention_days"),
+            rule=f"must be at least {most} in production (backups.retention_days, and RDS keeps 35 at most)",
+            got=database.backup_retention_days,
+            remedy=f"Set it to {most}.",
+        )
 
 
 def identifiers_differ(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     taken = {settings.database.identifier}
     for index, replica in enumerate(settings.database.replicas):
         if replica.identifier in taken:
@@ -113,6 +214,8 @@ def identifiers_differ(settings: Settings) -> Iterator[Problem]:
 
 def windows_are_apart(settings: Settings) -> Iterator[Problem]:
     database = settings.database
+    if database is None:
+        return
     for name in ("backup_window", "maintenance_window"):
         window = getattr(database, name)
         if minutes(window) < 30:
@@ -132,6 +235,8 @@ def windows_are_apart(settings: Settings) -> Iterator[Problem]:
 
 
 def parameters_are_in_rds_units(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     for name, unit_bytes in _MEMORY_PARAMETERS.items():
         value = settings.database.parameters.get(name, "0")
         if value.isdigit() or value.startswith("{"):
@@ -162,6 +267,8 @@ def _in_units(value: str, unit_bytes: int) -> str:
 
 
 def transport_stays_encrypted(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     for name, value in _FIXED_PARAMETERS.items():
         given = settings.database.parameters.get(name, value)
         if given != value:
@@ -173,12 +280,27 @@ def transport_stays_encrypted(settings: Settings) -> Iterator[Problem]:
             )
 
 
+def slow_queries_can_be_found(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
+    given = settings.database.parameters.get("shared_preload_libraries", _PRELOADED)
+    if _PRELOADED not in given.replace(" ", "").split(","):
+        yield Problem(
+            path=("database", "parameters", "shared_preload_libraries"),
+            rule=f"must name {_PRELOADED}, which the slow queries are found with",
+            got=given,
+            remedy=f"Write {_PRELOADED},{given.replace(' ', '')}.",
+        )
+
+
 def shared_buffers_fit(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     pages = settings.database.parameters.get("shared_buffers", "")
     if not pages.isdigit():
         return
     gib = int(pages) * postgres.SHARED_BUFFERS_PAGE_BYTES / 1024**3
-    for path, instance_class in _classes(settings):
+    for path, instance_class in _classes(settings.database):
         memory_gib = postgres.MEMORY_GIB_BY_CLASS.get(instance_class)
         if memory_gib is not None and gib > memory_gib / 2:
             yield Problem(
@@ -193,7 +315,14 @@ def shared_buffers_fit(settings: Settings) -> Iterator[Problem]:
 
 
 def connections_suffice(settings: Settings) -> Iterator[Problem]:
+    """With a proxy the pools may come to more than the database has: their connections are the proxy's.
+
+    It opens max_connections_percent of the database's at most, and whoever finds none free waits for up to two
+    minutes. So what has to suffice is that share, for all that run a statement at the same moment.
+    """
     database = settings.database
+    if database is None or database.has_proxy:
+        return
     path: Path = ("database", "parameters", "max_connections")
     most = database.max_connections
     if most is None:
@@ -217,9 +346,31 @@ def connections_suffice(settings: Settings) -> Iterator[Problem]:
         )
 
 
+def proxy_leaves_some_connections(settings: Settings) -> Iterator[Problem]:
+    database = settings.database
+    if database is None or database.proxy is None or not database.has_proxy:
+        return
+    percent = database.proxy.max_connections_percent
+    if percent > MOST_OF_PROXY_PERCENT:
+        yield Problem(
+            path=("database", "proxy", "max_connections_percent"),
+            rule=f"must be at most {MOST_OF_PROXY_PERCENT}: people, migrations, the dump and RDS need the rest",
+            got=percent,
+            remedy="Set it to 90.",
+        )
+    if not database.roles:
+        yield Problem(
+            path=("database", "proxy"),
+            rule="lets nobody in: it takes the logins of database.roles, and there is none",
+            remedy="Give the services a role, or leave the proxy out.",
+        )
+
+
 def dump_is_as_new_as_the_server(settings: Settings) -> Iterator[Problem]:
     """pg_dump refuses a server of a newer major version (PostgreSQL documentation, pg_dump, Notes)."""
     image = settings.operations.postgres_image
+    if settings.database is None or image is None:
+        return
     tag = re.search(r":(\d+)[^/:@]*(@|$)", image)
     server = postgres.major(settings.database.engine_version)
     if tag and int(tag[1]) < int(server):
@@ -232,6 +383,8 @@ def dump_is_as_new_as_the_server(settings: Settings) -> Iterator[Problem]:
 
 
 def roles_are_sound(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     for role in settings.database.roles:
         if role == settings.database.username:
             yield Problem(
@@ -248,6 +401,8 @@ def roles_are_sound(settings: Settings) -> Iterator[Problem]:
 
 
 def row_policies_are_sound(settings: Settings) -> Iterator[Problem]:
+    if settings.database is None:
+        return
     roles = settings.database.roles
     for table, policies in settings.database.row_level_security.items():
         for index, policy in enumerate(policies):
@@ -278,11 +433,11 @@ def row_policies_are_sound(settings: Settings) -> Iterator[Problem]:
                 )
 
 
-def _classes(settings: Settings) -> list[tuple[Path, str]]:
-    primary: list[tuple[Path, str]] = [(("database", "instance_class"), settings.database.instance_class)]
+def _classes(database: Database) -> list[tuple[Path, str]]:
+    primary: list[tuple[Path, str]] = [(("database", "instance_class"), database.instance_class)]
     return primary + [
         (("database", "replicas", index, "instance_class"), replica.instance_class)
-        for index, replica in enumerate(settings.database.replicas)
+        for index, replica in enumerate(database.replicas)
     ]
 
 
@@ -291,14 +446,17 @@ RULES = (
     version_has_the_extensions,
     classes_exist,
     storage_can_grow,
+    cluster_is_one_that_rds_makes,
     replicas_have_backups,
     production_has_backups,
     identifiers_differ,
     windows_are_apart,
     parameters_are_in_rds_units,
     transport_stays_encrypted,
+    slow_queries_can_be_found,
     shared_buffers_fit,
     connections_suffice,
+    proxy_leaves_some_connections,
     dump_is_as_new_as_the_server,
     roles_are_sound,
     row_policies_are_sound,

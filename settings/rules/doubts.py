@@ -22,6 +22,8 @@ def queue_may_lose_jobs(settings: Settings) -> Iterator[Problem]:
 def memory_may_run_out(settings: Settings) -> Iterator[Problem]:
     """Every connection may use work_mem, several times over in one query (RentalFix guide L142, L150)."""
     database = settings.database
+    if database is None:
+        return
     memory_gib = postgres.MEMORY_GIB_BY_CLASS[database.instance_class]
     work_mem_kb, pages = (
         database.parameters.get("work_mem", ""),
@@ -44,6 +46,8 @@ def memory_may_run_out(settings: Settings) -> Iterator[Problem]:
 
 def shared_buffers_are_unusual(settings: Settings) -> Iterator[Problem]:
     database = settings.database
+    if database is None:
+        return
     pages, memory_gib = (
         database.parameters.get("shared_buffers", ""),
         postgres.MEMORY_GIB_BY_CLASS[database.instance_class],
@@ -62,6 +66,8 @@ def shared_buffers_are_unusual(settings: Settings) -> Iterator[Problem]:
 def granted_writes_may_be_refused(settings: Settings) -> Iterator[Problem]:
     """Row level security without a policy for a command refuses it, whatever was granted."""
     database = settings.database
+    if database is None:
+        return
     for table, policies in database.row_level_security.items():
         for role, grants in database.roles.items():
             for privilege in grants.tables.get(table, ()):
@@ -77,6 +83,21 @@ def granted_writes_may_be_refused(settings: Settings) -> Iterator[Problem]:
                     )
 
 
+def broker_may_be_refused(settings: Settings) -> Iterator[Problem]:
+    """The guide lists the type for RabbitMQ 3.13; CreateBroker has been seen to refuse it for new brokers."""
+    for name, broker in settings.brokers.items():
+        if broker.instance_type == "mq.t3.micro":
+            yield Problem(
+                path=("brokers", name, "instance_type"),
+                rule="is refused by Amazon MQ for new RabbitMQ brokers in some regions",
+                got=broker.instance_type,
+                remedy=(
+                    "Set it to mq.m7g.medium, or ask "
+                    "`aws mq describe-broker-instance-options --engine-type RABBITMQ`."
+                ),
+            )
+
+
 def production_may_stand_still(settings: Settings) -> Iterator[Problem]:
     if not settings.is_production:
         return
@@ -87,13 +108,21 @@ def production_may_stand_still(settings: Settings) -> Iterator[Problem]:
             got="single",
             remedy="Set it to per_zone.",
         )
-    if not settings.database.multi_az:
+    if settings.database and not (settings.database.multi_az or settings.database.multi_az_cluster):
         yield Problem(
             path=("database", "multi_az"),
             rule="the failure of a zone would stop the database for hours",
             got=False,
             remedy="Set it to true.",
         )
+    for name, broker in settings.brokers.items():
+        if broker.deployment_mode == "SINGLE_INSTANCE":
+            yield Problem(
+                path=("brokers", name, "deployment_mode"),
+                rule="the failure of a zone, or a patch, would stop the broker",
+                got=broker.deployment_mode,
+                remedy="Set it to CLUSTER_MULTI_AZ.",
+            )
     if settings.backups.copy_region is None:
         yield Problem(
             path=("backups", "copy_region"),
@@ -115,5 +144,6 @@ RULES = (
     memory_may_run_out,
     shared_buffers_are_unusual,
     granted_writes_may_be_refused,
+    broker_may_be_refused,
     production_may_stand_still,
 )

@@ -10,6 +10,7 @@ from settings.problems import Problem
 # private and an isolated subnet. A load balancer needs /27 (Elastic Load Balancing, "Subnets for your load
 # balancer"); AWS allows a VPC of at most /16.
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 21
+SMALLEST_SUBNET = 27
 _PRIVATE = tuple(
     IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
@@ -17,7 +18,7 @@ _PRIVATE = tuple(
 
 def block_has_room_for_the_zones(settings: Settings) -> Iterator[Problem]:
     block = IPv4Network(settings.network.cidr_block)
-    if block.prefixlen > SMALLEST_PREFIX:
+    if block.prefixlen > SMALLEST_PREFIX and settings.network.subnets is None:
         yield Problem(
             path=("network", "cidr_block"),
             rule=f"is too small for its zones: it must be /{SMALLEST_PREFIX} or larger",
@@ -56,6 +57,45 @@ def block_is_free(settings: Settings) -> Iterator[Problem]:
             )
 
 
+def subnets_fit(settings: Settings) -> Iterator[Problem]:
+    """VPC guide, "Subnet sizing": /28 to /16; a load balancer needs a /27 in each of its subnets."""
+    network = settings.network
+    if network.subnets is None:
+        return
+    tiers = {
+        "private": network.subnets.private,
+        "public": network.subnets.public,
+        "isolated": network.subnets.isolated,
+    }
+    vpc, zones = IPv4Network(network.cidr_block), len(network.zones)
+    seen: list[IPv4Network] = []
+    for tier, blocks in tiers.items():
+        if len(blocks) != zones:
+            yield Problem(
+                path=("network", "subnets", tier),
+                rule=f"must have one block for each of the {zones} zones",
+                got=len(blocks),
+                remedy="Add the missing ones, or take the others out.",
+            )
+        for index, text in enumerate(blocks):
+            path, block = ("network", "subnets", tier, index), IPv4Network(text)
+            if not block.subnet_of(vpc):
+                remedy = "Choose a block inside it."
+                yield Problem(
+                    path=path, rule=f"must lie in network.cidr_block {vpc}", got=text, remedy=remedy
+                )
+            if block.prefixlen > SMALLEST_SUBNET:
+                rule, remedy = f"must be /{SMALLEST_SUBNET} or larger", "Choose a larger block."
+                yield Problem(path=path, rule=rule, got=text, remedy=remedy)
+            for other in seen:
+                if block.overlaps(other):
+                    remedy = "Choose blocks that have no address in common."
+                    yield Problem(
+                        path=path, rule=f"overlaps {other}, another subnet's", got=text, remedy=remedy
+                    )
+            seen.append(block)
+
+
 def zones_are_distinct_and_of_the_region(settings: Settings) -> Iterator[Problem]:
     zones = settings.network.zones
     if len(set(zones)) < 2:
@@ -82,4 +122,10 @@ def zones_are_distinct_and_of_the_region(settings: Settings) -> Iterator[Problem
             )
 
 
-RULES = (block_has_room_for_the_zones, block_is_private, block_is_free, zones_are_distinct_and_of_the_region)
+RULES = (
+    block_has_room_for_the_zones,
+    block_is_private,
+    block_is_free,
+    subnets_fit,
+    zones_are_distinct_and_of_the_region,
+)

@@ -1,12 +1,16 @@
 """Services and tasks: sizes that Fargate has, counts, what the internet reaches, what they may use."""
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
 
 from settings.data import fargate
-from settings.model import Settings
+from settings.data.kubernetes import mebibytes
+from settings.model import METRICS_PORT, Settings
+from settings.model.compute import QueueScaling, QueueWaitScaling
 from settings.problems import Problem, nearest
-from settings.references import references
+from settings.reach import RESERVED
+from settings.references import connectable, stores_behind
 
 
 def size_exists(settings: Settings) -> Iterator[Problem]:
@@ -56,7 +60,8 @@ def counts_are_in_order(settings: Settings) -> Iterator[Problem]:
 def ports_differ(settings: Settings) -> Iterator[Problem]:
     for name, service in settings.services.items():
         for (first, one), (second, other) in combinations(service.ports.items(), 2):
-            if one == other:
+            # A service may answer for its metrics on the port on which it answers requests.
+            if one == other and METRICS_PORT not in (first, second):
                 yield Problem(
                     path=("services", name, "ports", second),
                     rule=f"must differ from port {first}",
@@ -89,19 +94,23 @@ def public_service_is_checked(settings: Settings) -> Iterator[Problem]:
             )
 
 
+_MEASURED_BY_BALANCER = ("requests_per_target", "latency_p95", "latency_average")
+
+
 def scaling_has_its_figures(settings: Settings) -> Iterator[Problem]:
     for name, service in settings.services.items():
         metrics = [rule.metric for rule in service.scaling]
+        policies = [(rule.metric, rule.name) for rule in service.scaling]
         for index, rule in enumerate(service.scaling):
             path = ("services", name, "scaling", index)
-            if rule.metric in ("requests_per_target", "latency_p95") and service.public is None:
+            if rule.metric in _MEASURED_BY_BALANCER and service.public is None:
                 yield Problem(
                     path=(*path, "metric"),
                     rule="needs a public service, because the load balancer measures it",
                     got=rule.metric,
-                    remedy="Use cpu, memory or queue.",
+                    remedy="Use cpu, memory, queue or queue_wait.",
                 )
-            if rule.metric == "queue" and rule.queue not in settings.queues:
+            if isinstance(rule, QueueScaling | QueueWaitScaling) and rule.queue not in settings.queues:
                 yield Problem(
                     path=(*path, "queue"),
                     rule="must be a queue of `queues`",
@@ -115,31 +124,45 @@ def scaling_has_its_figures(settings: Settings) -> Iterator[Problem]:
                     got=rule.remove_below,
                     remedy="Lower it.",
                 )
-            if rule.metric != "queue" and rule.metric in metrics[:index]:
+            if rule.metric in metrics[:index] and rule.metric not in ("queue", "queue_wait"):
                 yield Problem(
                     path=(*path, "metric"),
                     rule="must not stand twice",
                     got=rule.metric,
                     remedy="Remove one of the two.",
                 )
+            elif (rule.metric, rule.name) in policies[:index]:
+                yield Problem(
+                    path=(*path, "name"),
+                    rule=f"must differ from that of the other rule on {rule.metric}, or the two cannot be told apart",
+                    got=rule.name,
+                    remedy="Give each rule on a queue a name of its own.",
+                )
+            elif rule.name is not None and rule.name in [name for _, name in policies[:index]]:
+                yield Problem(
+                    path=(*path, "name"),
+                    rule="must be the name of one rule",
+                    got=rule.name,
+                    remedy="Choose another name.",
+                )
 
 
 def connections_are_declared(settings: Settings) -> Iterator[Problem]:
-    stores = {"database", *settings.caches}
+    stores = connectable(settings)
     for name, service in settings.services.items():
         for index, store in enumerate(service.connects_to):
-            if store not in stores:
+            if store not in stores - {name}:
                 yield Problem(
                     path=("services", name, "connects_to", index),
-                    rule="must be database or a cache of `caches`",
+                    rule="must be database, or a cache, broker or other service with a port, by its name",
                     got=store,
-                    remedy=nearest(store, stores),
+                    remedy=nearest(store, stores - {name}),
                 )
-        for store in sorted(stores - {*service.connects_to}):
+        for store in sorted(stores - {name, *service.connects_to}):
             users = [
                 variable
-                for variable, template in {**service.environment, **service.secrets}.items()
-                if store in map(_store, references(template))
+                for variable, template in {**service.environment, **service.confidential}.items()
+                if store in stores_behind(settings, template)
             ]
             if users:
                 yield Problem(
@@ -149,17 +172,85 @@ def connections_are_declared(settings: Settings) -> Iterator[Problem]:
                 )
 
 
-def _store(reference: str) -> str:
-    """The store behind a reference: database.address -> database, caches.queue.port -> queue."""
-    kind, _, rest = reference.partition(".")
-    return rest.partition(".")[0] if kind == "caches" else kind
+def services_are_told_apart(settings: Settings) -> Iterator[Problem]:
+    """Service Connect, security groups and variables call all of them by their names."""
+    stores = {"database", *settings.caches, *settings.brokers}
+    for name in settings.services:
+        if name in stores:
+            yield Problem(
+                path=("services", name),
+                rule="has the name of a store, and `connects_to` could not tell the two apart",
+                remedy="Rename one of the two.",
+            )
+        elif name in RESERVED:
+            yield Problem(
+                path=("services", name),
+                rule="has the name of a security group that every stack may have",
+                remedy=f"Choose another name; taken are {', '.join(RESERVED)}.",
+            )
+
+
+def image_belongs_to_a_service(settings: Settings) -> Iterator[Problem]:
+    own = [name for name, service in settings.services.items() if service.image_of is None]
+    for name, service in settings.services.items():
+        if service.image_of is not None and service.image_of not in own:
+            yield Problem(
+                path=("services", name, "image_of"),
+                rule="must be a service with an image of its own",
+                got=service.image_of,
+                remedy=nearest(service.image_of, own),
+            )
+
+
+_HEAP_OPTION = re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)")
+
+
+def heap_fits_the_task(settings: Settings) -> Iterator[Problem]:
+    """Node's heap beside everything else that the process needs (monorepo guide L548: 4096 MB want a larger task)."""
+    kind = "pod" if settings.cluster else "task"
+    for name, service in settings.services.items():
+        memory_mib, key = service.memory_mib, "memory_mib"
+        if settings.cluster and service.kubernetes.limits:
+            memory_mib, key = mebibytes(service.kubernetes.limits.memory), "kubernetes.limits.memory"
+        told = {
+            ("command",): " ".join(service.command or ()),
+            ("environment", "NODE_OPTIONS"): service.environment.get("NODE_OPTIONS", ""),
+        }
+        for where, text in told.items():
+            option = _HEAP_OPTION.search(text)
+            if option and int(option[1]) >= memory_mib:
+                yield Problem(
+                    path=("services", name, *where),
+                    rule=f"lets the heap grow to the {kind}'s whole memory of {memory_mib} MiB, and then it is "
+                    "killed",
+                    got=option[0],
+                    remedy=f"Leave a quarter of {key} to the rest of the process.",
+                )
+
+
+def memory_reservation_fits(settings: Settings) -> Iterator[Problem]:
+    for name, service in settings.services.items():
+        if service.memory_reservation_mib is not None and service.memory_reservation_mib > service.memory_mib:
+            yield Problem(
+                path=("services", name, "memory_reservation_mib"),
+                rule=f"must not be above memory_mib {service.memory_mib}",
+                got=service.memory_reservation_mib,
+                remedy="Lower it, or raise memory_mib.",
+            )
 
 
 def database_login_is_sound(settings: Settings) -> Iterator[Problem]:
-    roles = settings.database.roles
+    roles = settings.database.roles if settings.database else {}
     for name, service in settings.services.items():
         login = service.database
         if login is None:
+            continue
+        if settings.database is None:
+            yield Problem(
+                path=("services", name, "database"),
+                rule="names a login, and the stack has no database of its own",
+                remedy="Remove it; a database that is run elsewhere is reached by a secret with its URL.",
+            )
             continue
         if login.role not in roles:
             yield Problem(
@@ -177,24 +268,16 @@ def database_login_is_sound(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def tasks_have_a_service(settings: Settings) -> Iterator[Problem]:
-    for name, task in settings.tasks.items():
-        if task.service not in settings.services:
-            yield Problem(
-                path=("tasks", name, "service"),
-                rule="must be a service of `services`",
-                got=task.service,
-                remedy=nearest(task.service, settings.services),
-            )
-
-
 RULES = (
     size_exists,
     counts_are_in_order,
     ports_differ,
     public_service_is_checked,
     scaling_has_its_figures,
+    services_are_told_apart,
+    image_belongs_to_a_service,
+    heap_fits_the_task,
+    memory_reservation_fits,
     connections_are_declared,
     database_login_is_sound,
-    tasks_have_a_service,
 )

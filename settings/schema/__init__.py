@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from settings.loader import NAMESPACE
+from settings.loader import NAMESPACE, PROFILES
 from settings.model import INJECTED, Settings
 
 FOLDER = Path(__file__).parent
+CHOSEN_BY_THE_STACK = ("system", "profile")
 
 
 def documents() -> dict[Path, str]:
@@ -24,11 +25,12 @@ def documents() -> dict[Path, str]:
 def system_file() -> dict[str, Any]:
     """systems/<name>/system.yaml: the model's keys; those of the stack file may be left out."""
     definitions, properties = _parts()
+    product = {name: schema for name, schema in properties.items() if name not in CHOSEN_BY_THE_STACK}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What a product is, in every environment",
         "type": "object",
-        "properties": {name: schema for name, schema in properties.items() if name != "system"},
+        "properties": {**product, PROFILES: _profiles(product)},
         "required": _required("system"),
         "additionalProperties": False,
         "$defs": definitions,
@@ -54,6 +56,15 @@ def stack_file() -> dict[str, Any]:
         },
         "required": ["config"],
         "$defs": definitions,
+    }
+
+
+def _profiles(product: dict[str, Any]) -> dict[str, Any]:
+    block = {"type": "object", "properties": product, "additionalProperties": False}
+    return {
+        "description": "Scale tiers and other shapes by name: what each has different from the rest of this file",
+        "type": "object",
+        "additionalProperties": block,
     }
 
 

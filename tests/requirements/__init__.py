@@ -3,4 +3,11 @@
 import pytest
 
 # Checks live beside their rows, in modules whose assertions pytest would not explain otherwise.
-pytest.register_assert_rewrite("tests.requirements.production", "tests.requirements.rentalfix")
+pytest.register_assert_rewrite(
+    "tests.requirements.production",
+    "tests.requirements.fixrx",
+    "tests.requirements.nx_monorepo",
+    "tests.requirements.rentalfix",
+    "tests.requirements.sports_nutrition",
+    "tests.requirements.ts_service",
+)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from tests.requirements import rentalfix
+from tests.requirements import fixrx, nx_monorepo, rentalfix, sports_nutrition, ts_service
 from tests.requirements.table import KINDS, Kind, Row
 
 PATH = Path(__file__).parent.parent.parent / "docs" / "requirements.md"
-PRODUCTS = (rentalfix,)
+PRODUCTS = (rentalfix, fixrx, nx_monorepo, sports_nutrition, ts_service)
 
 MEANING: dict[Kind, str] = {
     "declared": "`pulumi up` makes it; a test asserts the figures on production's declared resources",
@@ -22,8 +22,8 @@ HEAD = """\
 # What the products ask for, and where it is met
 
 Written by `python -m tests.requirements` from `tests/requirements/`; do not change it by hand. A test keeps it current,
-has an entry for every row, and checks each on what `Pulumi.prod.yaml` declares. Lines are those of the product's own
-document. Keys are the system file's or the stack file's.
+has an entry for every row, and checks each on what the product's production stack declares. Lines are those of the
+product's own document. Keys are the system file's or the stack file's.
 """
 
 
@@ -63,12 +63,19 @@ def _cell(content: str) -> str:
     return content.replace("|", r"\|")
 
 
+def _shape(row: Row) -> str:
+    """Keys that are shorter than a screen; whole blocks only by name."""
+    keys = [f"{key}: {value}" if isinstance(value, str) else key for key, value in row.shape.items()]
+    return f"with {_names(keys)} in the stack file" if keys else ""
+
+
 def _where(row: Row) -> str:
     parts = [
         ", ".join(f"[{name}](../components/{name}.py)" for name in row.components),
         _names(row.settings),
         ("policies " if len(row.policies) > 1 else "policy ") + _names(row.policies) if row.policies else "",
         row.note,
+        _shape(row),
         f"*Missing:* {row.missing}" if row.missing else "",
     ]
     return "; ".join(part for part in parts if part)

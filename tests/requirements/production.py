@@ -131,12 +131,12 @@ def graph(stack: Recording, title: str) -> list[Any]:
     return found[0]["metrics"]
 
 
-def alert_rules(stack: Recording) -> dict[str, Mapping[str, Any]]:
+def alert_rules(stack: Recording, group: str) -> dict[str, Mapping[str, Any]]:
     """The rules of Prometheus' only group, by alert."""
     namespace = stack.one("aws:amp/ruleGroupNamespace:RuleGroupNamespace")
-    (group,) = yaml.safe_load(namespace["data"])["groups"]
-    assert group["name"] == namespace["name"] == "core-matching"
-    return {rule["alert"]: rule for rule in group["rules"]}
+    (found,) = yaml.safe_load(namespace["data"])["groups"]
+    assert found["name"] == namespace["name"] == group
+    return {rule["alert"]: rule for rule in found["rules"]}
 
 
 def collector(stack: Recording) -> Mapping[str, Any]:
@@ -150,14 +150,45 @@ def statements(stack: Recording, role_policy: str) -> dict[str, Mapping[str, Any
     return {each["Sid"]: each for each in policy["Statement"]}
 
 
-def operator_has_psql(stack: Recording) -> None:
+def operator_has_psql(stack: Recording, database: str = "rentfix") -> None:
     """A task with psql and the master's login, allowed to reach the database, that an operator can find and run."""
     surroundings = environment(stack, "task-bootstrap")
     assert surroundings["PGHOST"] == output(stack, "database", "address")
-    assert (surroundings["PGDATABASE"], surroundings["PGUSER"]) == ("rentfix", "postgres")
+    assert (surroundings["PGDATABASE"], surroundings["PGUSER"]) == (database, "postgres")
     master = output(stack, "database", "masterSecretArn")
     assert secrets(stack, "task-bootstrap")["PGPASSWORD"] == f"{master}:password::"
     assert "/postgres:" in container(stack, "task-bootstrap")["image"]
     assert ("operations", "database", 5432) in openings(stack)
     assert output(stack, "tasks", "bootstrap", "taskDefinition")
     assert output(stack, "runTask", "securityGroup")
+
+
+def operator_has_redis(stack: Recording, *names: str) -> None:
+    """A task with redis-cli that asks each of the caches over TLS, with its token, and that an operator can run."""
+    surroundings, tokens = environment(stack, "task-redis"), secrets(stack, "task-redis")
+    for name in names:
+        assert surroundings[f"HOST_{name.upper()}"] == output(stack, "caches", name, "endpoint")
+        assert tokens[f"AUTH_{name.upper()}"] == output(stack, "caches", name, "tokenSecretArn")
+        assert ("operations", f"cache-{name}", 6379) in openings(stack)
+    runs = container(stack, "task-redis")
+    assert "redis-cli --tls " in runs["entryPoint"][2]
+    assert runs["command"] == ["PING"]
+    assert output(stack, "tasks", "redis", "taskDefinition")
+    assert output(stack, "runTask", "securityGroup")
+
+
+def operator_can_restore(stack: Recording, database: str, folder: str) -> None:
+    """A task that reads a dump of the folder into the live database when an operator says that database's name."""
+    prepare, fetch, restore = stack.one(TASK, "task-restore").json("containerDefinitions")
+    assert '[ "$CONFIRM" = "$PGDATABASE" ] || ' in prepare["command"][-1]
+    assert {"name": "CONFIRM", "value": ""} in prepare["environment"]
+    assert "key=${DUMP_KEY:-$(" in fetch["command"][-1]
+    for name, value in (("PGDATABASE", database), ("PGUSER", "postgres")):
+        assert {"name": name, "value": value} in restore["environment"]
+    script = restore["command"][-1]
+    for part in ("pg_restore --clean --if-exists", "gunzip -c", "--single-transaction -v ON_ERROR_STOP=1"):
+        assert part in script
+    assert statements(stack, "task-restore-task")["ReadDump"]["Resource"] == [f"arn:aws:s3:::{folder}*"]
+    assert ("operations", "database", 5432) in openings(stack)
+    assert output(stack, "tasks", "restore", "taskDefinition")
+    assert "schedule-restore" not in stack.names(SCHEDULE)

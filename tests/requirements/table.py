@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from tests.recorder import Recording
 
 Check = Callable[[Recording], None]
+# Keys of the stack file, without their namespace, that production gets beside its own.
+Shape = Mapping[str, Any]
 Kind = Literal["declared", "policy", "operator", "application", "not met"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -18,7 +20,8 @@ class Row:
     """`missing` says what is not done: the reason of a row that is not met, the rest of one that is met in part.
 
     `lines` are those of the product's document; `components` are modules of components/; `settings` are keys of the
-    system file or the stack file. `check` asserts the row, or what stands in for it, on the recorded production.
+    system file or the stack file. `check` asserts the row, or what stands in for it, on the recorded production, or on
+    production with the keys of `shape` set: {"profile": "recommended"}, {"compute": "kubernetes"}.
     """
 
     id: str
@@ -30,6 +33,7 @@ class Row:
     components: Sequence[str] = ()
     settings: Sequence[str] = ()
     policies: Sequence[str] = ()
+    shape: Shape = field(default_factory=dict)
     check: Check | None = None
 
 
@@ -50,6 +54,7 @@ class Chapter:
         components: Sequence[str] = (),
         settings: Sequence[str] = (),
         policies: Sequence[str] = (),
+        shape: Shape | None = None,
     ) -> Callable[[Check], Check]:
         """Add a row whose check is the function below."""
 
@@ -65,6 +70,7 @@ class Chapter:
                     components=components,
                     settings=settings,
                     policies=policies,
+                    shape=shape or {},
                     check=check,
                 )
             )

@@ -58,6 +58,19 @@ def _rule(direction: str, example: dict[str, object]) -> Resource:
     )
 
 
+_LAUNCH_DATA = """{
+    SecurityGroupIds: inputs.vpcSecurityGroupIds,
+    MetadataOptions: inputs.metadataOptions && {
+        HttpEndpoint: inputs.metadataOptions.httpEndpoint, HttpTokens: inputs.metadataOptions.httpTokens,
+        HttpPutResponseHopLimit: inputs.metadataOptions.httpPutResponseHopLimit
+    },
+    BlockDeviceMappings: inputs.blockDeviceMappings[].{DeviceName: deviceName, Ebs: {
+        VolumeSize: ebs.volumeSize, VolumeType: ebs.volumeType,
+        Encrypted: ebs.encrypted == 'true', DeleteOnTermination: ebs.deleteOnTermination == 'true'
+    }},
+    TagSpecifications: inputs.tagSpecifications[].{ResourceType: resourceType, Tags: pairs(tags)}
+}"""
+
 TYPES = [
     Resource(
         token="aws:ec2/vpc:Vpc",
@@ -457,5 +470,51 @@ TYPES = [
             "maxAggregationInterval": 60,
         },
         change={"logDestination": "{aws:cloudwatch/logGroup:LogGroup.arn}"},
+    ),
+    Resource(
+        # Recorded: nothing in the emulator would start a machine from it.
+        token="aws:ec2/launchTemplate:LaunchTemplate",
+        service="ec2",
+        recorded=True,
+        create=call(
+            "create_launch_template",
+            LaunchTemplateName="inputs.name",
+            VersionDescription="inputs.description",
+            LaunchTemplateData=_LAUNCH_DATA,
+            TagSpecifications="[{ResourceType: 'launch-template', Tags: pairs(inputs.tags)}]",
+        ),
+        id="join('-', ['lt', hex(`17`)])",
+        local=["updateDefaultVersion"],
+        replace=["name"],
+        auto_name="name",
+        auto_length=128,
+        outputs={
+            "arn": "arn('ec2', join('/', ['launch-template', id]))",
+            "latestVersion": "`1`",
+        },
+        example={
+            "description": "example",
+            "vpcSecurityGroupIds": ["{aws:ec2/securityGroup:SecurityGroup}"],
+            "metadataOptions": {
+                "httpEndpoint": "enabled",
+                "httpTokens": "required",
+                "httpPutResponseHopLimit": 1,
+            },
+            "blockDeviceMappings": [
+                {
+                    "deviceName": "/dev/xvda",
+                    "ebs": {
+                        "volumeSize": 50,
+                        "volumeType": "gp3",
+                        "encrypted": "true",
+                        "deleteOnTermination": "true",
+                    },
+                }
+            ],
+            "tagSpecifications": [{"resourceType": "instance", "tags": {"Name": "example"}}],
+            "updateDefaultVersion": True,
+            "tags": {"Name": "example"},
+        },
+        change={"description": "changed"},
     ),
 ]

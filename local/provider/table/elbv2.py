@@ -96,6 +96,17 @@ _CONDITIONS = """inputs.conditions[].{
     HttpRequestMethodConfig: httpRequestMethod && {Values: httpRequestMethod.values},
     QueryStringConfig: queryStrings && {Values: queryStrings[].{Key: key, Value: value}}
 }"""
+_TRANSFORMS = """inputs.transforms[].{
+    Type: type,
+    UrlRewriteConfig: urlRewriteConfig && {
+        Rewrites: [{Regex: urlRewriteConfig.rewrite.regex, Replace: urlRewriteConfig.rewrite.replace}]
+    },
+    HostHeaderRewriteConfig: hostHeaderRewriteConfig && {
+        Rewrites: [
+            {Regex: hostHeaderRewriteConfig.rewrite.regex, Replace: hostHeaderRewriteConfig.rewrite.replace}
+        ]
+    }
+}"""
 
 
 def _attributes(names: dict[str, str]) -> str:
@@ -298,7 +309,12 @@ TYPES = [
     Resource(
         token="aws:lb/listenerRule:ListenerRule",
         service="elbv2",
-        create=send("create_rule", Actions=f"inputs.actions[].{_ACTION}", Conditions=_CONDITIONS),
+        create=send(
+            "create_rule",
+            Actions=f"inputs.actions[].{_ACTION}",
+            Conditions=_CONDITIONS,
+            Transforms=_TRANSFORMS,
+        ),
         id="created.Rules[0].RuleArn",
         read=[call("describe_rules", RuleArns="[id]", at="Rules[0]")],
         update=[
@@ -307,6 +323,7 @@ TYPES = [
                 RuleArn="id",
                 Actions=f"inputs.actions[].{_ACTION}",
                 Conditions=_CONDITIONS,
+                Transforms=_TRANSFORMS,
             ),
             call("set_rule_priorities", RulePriorities="[{RuleArn: id, Priority: inputs.priority}]"),
         ],
@@ -329,6 +346,12 @@ TYPES = [
             "conditions": [
                 {"pathPattern": {"values": ["/api/*"]}},
                 {"hostHeader": {"values": ["api.example.com"]}},
+            ],
+            "transforms": [
+                {
+                    "type": "url-rewrite",
+                    "urlRewriteConfig": {"rewrite": {"regex": "^/api/?", "replace": "/"}},
+                }
             ],
         },
         change={"priority": 20, "conditions": [{"pathPattern": {"values": ["/v2/*"]}}]},

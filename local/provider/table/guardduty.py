@@ -38,4 +38,33 @@ TYPES = [
         },
         change={"enable": False},
     ),
+    Resource(
+        token="aws:guardduty/malwareProtectionPlan:MalwareProtectionPlan",
+        service="guardduty",
+        recorded=True,
+        create=call(
+            "create_malware_protection_plan",
+            Role="inputs.role",
+            ProtectedResource="""{S3Bucket: {
+                BucketName: inputs.protectedResource.s3Bucket.bucketName,
+                ObjectPrefixes: inputs.protectedResource.s3Bucket.objectPrefixes
+            }}""",
+            Actions="inputs.actions[0].taggings[0] && {Tagging: {Status: inputs.actions[0].taggings[0].status}}",
+            Tags="inputs.tags",
+        ),
+        id="hex(`20`)",
+        replace=["protectedResource"],
+        outputs={
+            "arn": "arn('guardduty', join('/', ['malware-protection-plan', id]))",
+            "createdAt": "'2026-01-01T00:00:00Z'",
+            "status": "'ACTIVE'",
+        },
+        example={
+            "role": "{aws:iam/role:Role.arn}",
+            "protectedResource": {"s3Bucket": {"bucketName": "{aws:s3/bucket:Bucket}"}},
+            "actions": [{"taggings": [{"status": "ENABLED"}]}],
+            "tags": {"Name": "example"},
+        },
+        change={"actions": [{"taggings": [{"status": "DISABLED"}]}]},
+    ),
 ]

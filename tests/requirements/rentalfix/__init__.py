@@ -16,6 +16,7 @@ from tests.requirements.rentalfix import (
 TITLE = "RentalFix"
 SOURCE = "RentalFix Production Deployment Guide, version 2.0 (2025-12-12)"
 PREFIX, COUNT = "R", 116
+STACK, SYSTEM = "prod", "rentalfix"
 CHAPTERS = [
     module.CHAPTER
     for module in (

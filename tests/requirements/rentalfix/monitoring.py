@@ -164,7 +164,7 @@ def queries(stack: Recording) -> None:
     settings=["observability.alerts.server_errors_per_5_minutes"],
 )
 def high_error_rate(stack: Recording) -> None:
-    rule = alert_rules(stack)["HighErrorRate"]
+    rule = alert_rules(stack, "core-matching")["HighErrorRate"]
     assert rule["expr"] == 'rate(http_requests_total{status_code=~"5.."}[5m]) > 0.05'
     assert (rule["for"], rule["labels"]["severity"]) == ("5m", "critical")
     assert rule["annotations"]["summary"].startswith("High error rate detected")
@@ -184,7 +184,7 @@ def high_error_rate(stack: Recording) -> None:
     settings=["observability.alerts.cache_hit_ratio"],
 )
 def low_hit_rate(stack: Recording) -> None:
-    rule = alert_rules(stack)["LowCacheHitRate"]
+    rule = alert_rules(stack, "core-matching")["LowCacheHitRate"]
     assert rule["expr"] == (
         "rate(cache_hits_total[5m]) / (rate(cache_hits_total[5m]) + rate(cache_misses_total[5m])) < 0.7"
     )
@@ -205,7 +205,7 @@ def low_hit_rate(stack: Recording) -> None:
     settings=["observability.alerts.database_query_p95_s"],
 )
 def slow_queries(stack: Recording) -> None:
-    rule = alert_rules(stack)["SlowDatabaseQueries"]
+    rule = alert_rules(stack, "core-matching")["SlowDatabaseQueries"]
     assert rule["expr"] == "histogram_quantile(0.95, rate(db_query_duration_seconds_bucket[5m])) > 1"
     assert rule["for"] == "5m"
     for service in SERVICES:

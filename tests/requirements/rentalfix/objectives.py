@@ -13,6 +13,7 @@ from tests.requirements.production import (
     metric,
     openings,
     operator_has_psql,
+    operator_has_redis,
     output,
     referred,
     secrets,
@@ -138,11 +139,14 @@ def activity(stack: Recording) -> None:
     "R113",
     "L679",
     "Third: does Redis answer",
-    "not met",
-    missing="no task has `redis-cli`; a function asks the queues' cache every minute, and its silence is an alarm",
-    components=["queue_metrics"],
+    "operator",
+    note="run the task `redis`, which says `PING` to the cache that `CACHE` names; a function asks the queues' cache "
+    "every minute, and its silence is an alarm",
+    components=["task", "queue_metrics"],
+    settings=["operations.redis_image"],
 )
 def ping(stack: Recording) -> None:
+    operator_has_redis(stack, "cache", "queue")
     silence = alarm(stack, "queue-matching-silent")
     assert metric(silence) == ("QueueLength", "SampleCount", 300)
     assert (condition(silence), silence["treatMissingData"]) == (("LessThanThreshold", 1, 2), "breaching")

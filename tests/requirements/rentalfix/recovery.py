@@ -8,6 +8,8 @@ from tests.requirements.production import (
     alarm,
     condition,
     database,
+    environment,
+    operator_can_restore,
     operator_has_psql,
     output,
     referred,
@@ -33,7 +35,7 @@ def dump(stack: Recording) -> None:
     assert schedule["scheduleExpression"] == "cron(0 2 * * ? *)"
     assert schedule["scheduleExpressionTimezone"] == "UTC"
     first, second = stack.one(TASK, "task-dump").json("containerDefinitions")
-    assert first["command"][-1].startswith("set -o pipefail; pg_dump | gzip > ")
+    assert first["command"][-1].startswith("set -o pipefail; pg_dump --clean --if-exists | gzip > ")
     assert {"name": "PGUSER", "value": "postgres"} in first["environment"]
     assert '"s3://$BUCKET/postgres/$(date -u +rentfix_%Y%m%d.sql.gz)"' in second["command"][-1]
     assert second["dependsOn"] == [{"containerName": first["name"], "condition": "SUCCESS"}]
@@ -85,12 +87,15 @@ def kept(stack: Recording) -> None:
     "R104",
     "L652-654",
     "A dump is read back with `gunzip | psql`",
-    "not met",
-    missing="no task may read the bucket; what can be restored is RDS's own backup, to any minute of 30 days, and the "
-    "vault's",
-    components=["database", "backups"],
+    "operator",
+    note="run the task `restore` with `CONFIRM=rentfix` for its container `prepare`, and for `fetch` `DUMP_KEY` where "
+    "it is not the newest: all of the dump or nothing. A dump says itself what it takes the place of, so the "
+    "guide's own command reads it too. Beside it RDS's own backup, to any minute of 30 days, and the vault's",
+    components=["task", "database", "backups"],
+    settings=["backups.dump"],
 )
 def restored(stack: Recording) -> None:
+    operator_can_restore(stack, "rentfix", "rentfix-backups/postgres/")
     assert (database(stack)["backupRetentionPeriod"], database(stack)["deleteAutomatedBackups"]) == (
         30,
         False,
@@ -104,13 +109,15 @@ def restored(stack: Recording) -> None:
     "L656-657",
     "After that, the contractors are counted",
     "operator",
-    note=f"{PSQL}`SELECT COUNT(*) FROM contractors`, with `PGHOST` set to what was restored",
+    note="the task `restore` does at its end; of what AWS has restored beside the old instance "
+    f"{PSQL}`SELECT COUNT(*) FROM contractors`, with `PGHOST` set to it",
     missing="the weekly restore test proves that a backup restores, and counts nothing",
-    components=["backups"],
+    components=["task", "backups"],
     settings=["backups.verify_query", "backups.restore_test"],
 )
 def counted(stack: Recording) -> None:
     operator_has_psql(stack)
+    assert environment(stack, "task-restore")["VERIFY_QUERY"] == "SELECT COUNT(*) FROM contractors"
     plan = stack.one("aws:backup/restoreTestingPlan:RestoreTestingPlan")
     assert plan["scheduleExpression"] == "cron(0 6 ? * SUN *)"
     selection = stack.one("aws:backup/restoreTestingSelection:RestoreTestingSelection")

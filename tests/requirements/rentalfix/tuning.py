@@ -13,8 +13,8 @@ from tests.requirements.production import (
     container,
     database_parameters,
     environment,
-    openings,
     operator_has_psql,
+    operator_has_redis,
     output,
 )
 from tests.requirements.rentalfix.database import PSQL
@@ -103,14 +103,16 @@ def memory(stack: Recording) -> None:
     "R84",
     "L590-591",
     "Find the biggest keys",
-    "not met",
-    missing="no task has `redis-cli`; the operations' security group may reach both caches, and the outputs name "
-    "endpoint and token",
-    components=["firewall"],
+    "operator",
+    note="run the task `redis` with the command `--bigkeys`; its variable `CACHE` says which cache, and "
+    "`EVERY_SHARD=yes` that each shard is asked. It scans, and refuses `KEYS`",
+    components=["task", "firewall"],
+    settings=["operations.redis_image"],
 )
 def biggest_keys(stack: Recording) -> None:
-    assert {("operations", "cache-cache", 6379), ("operations", "cache-queue", 6379)} <= openings(stack)
-    assert set(output(stack, "caches", "cache")) >= {"endpoint", "port", "tokenSecretArn"}
+    operator_has_redis(stack, "cache", "queue")
+    assert "CLUSTER NODES" in container(stack, "task-redis")["entryPoint"][2]
+    assert environment(stack, "task-redis")["EVERY_SHARD"] == "no"
 
 
 @CHAPTER.row(

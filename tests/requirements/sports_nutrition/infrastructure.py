@@ -1,0 +1,204 @@
+"""S14 to S24: what stands before the first release, and the data in it."""
+
+from settings import loader
+from tests.program import stack_file
+from tests.recorder import Recording
+from tests.requirements.production import (
+    RECORD,
+    SCHEDULE,
+    SERVICE,
+    TASK,
+    alarm,
+    cache,
+    condition,
+    container,
+    database,
+    environment,
+    output,
+    referred,
+)
+from tests.requirements.sports_nutrition.support import API, HOST, RUN, service, target_group
+from tests.requirements.table import Chapter
+
+CHAPTER = Chapter(title="Pre-deployment checklist: infrastructure and data")
+
+
+@CHAPTER.row(
+    "S14",
+    "L38",
+    "There is a PostgreSQL for production",
+    "declared",
+    note="with a standby in the other zone, behind a proxy that keeps the connections while it takes over",
+    components=["database", "database_proxy"],
+    settings=["database.multi_az", "database.proxy"],
+    policies=["rds-encrypted", "rds-not-public", "rds-multi-az", "rds-deletion-protection"],
+)
+def postgresql(stack: Recording) -> None:
+    primary = database(stack)
+    assert (primary["engine"], primary["multiAz"], primary["storageEncrypted"]) == ("postgres", True, True)
+    target = stack.one("aws:rds/proxyTarget:ProxyTarget")
+    assert referred(stack, target, "dbInstanceIdentifier") == ["database"]
+    assert stack.one("aws:rds/proxy:Proxy")["requireTls"] is True
+
+
+@CHAPTER.row(
+    "S15",
+    "L39",
+    "There is a Redis cluster",
+    "declared",
+    note="a primary and a replica, which takes over by itself",
+    components=["cache"],
+    settings=["caches.cache"],
+    policies=["cache-auth-required", "cache-transit-encryption", "cache-at-rest-encryption"],
+)
+def redis(stack: Recording) -> None:
+    group = cache(stack)
+    assert (group["engine"], group["numCacheClusters"]) == ("redis", 2)
+    assert (group["automaticFailoverEnabled"], group["multiAzEnabled"]) == (True, True)
+
+
+@CHAPTER.row(
+    "S16",
+    "L40",
+    "The domain is registered, its DNS set up",
+    "declared",
+    note="the domain is registered and its zone made by hand, once",
+    components=["load_balancer"],
+    settings=["domain.name", "domain.hosted_zone_id"],
+)
+def domain(stack: Recording) -> None:
+    record = stack.one(RECORD, f"ingress-{HOST}")
+    assert (record["name"], record["type"], record["zoneId"]) == (HOST, "A", "Z0523456789ABCDEFGHIJ")
+    assert record["aliases"][0]["name"] == output(stack, "loadBalancer", "dnsName")
+
+
+@CHAPTER.row(
+    "S17",
+    "L41",
+    "There is a certificate",
+    "declared",
+    note="ACM's, proved by DNS",
+    components=["certificate"],
+)
+def certificate(stack: Recording) -> None:
+    found = stack.one("aws:acm/certificate:Certificate", "certificate")
+    assert (found["domainName"], found["validationMethod"]) == (HOST, "DNS")
+    listener = stack.one("aws:lb/listener:Listener", "ingress-https")
+    assert referred(stack, listener, "certificateArn") == ["certificate-validation"]
+
+
+@CHAPTER.row(
+    "S18",
+    "L42",
+    "There is a load balancer",
+    "declared",
+    components=["load_balancer"],
+    policies=["alb-hardening"],
+)
+def balancer(stack: Recording) -> None:
+    found = stack.one("aws:lb/loadBalancer:LoadBalancer")
+    assert (found["loadBalancerType"], found["internal"]) == ("application", False)
+    (behind,) = service(stack)["loadBalancers"]
+    assert referred(stack, service(stack), "loadBalancers") == [target_group(stack).name]
+    assert (behind["containerName"], behind["containerPort"]) == (API, 3000)
+
+
+@CHAPTER.row(
+    "S19",
+    "L43",
+    "Backups are set up",
+    "policy",
+    note="RDS's own, a vault with a copy in a second region, a dump in a bucket, and a restore every week",
+    components=["backups", "schedule"],
+    settings=["backups"],
+    policies=["backup-plan-present", "backup-vault-locked", "restore-test-scheduled"],
+)
+def backups(stack: Recording) -> None:
+    selection = stack.one("aws:backup/selection:Selection")
+    assert referred(stack, selection, "resources") == ["database"]
+    (daily,) = stack.one("aws:backup/plan:Plan")["rules"]
+    assert len(daily["copyActions"]) == 1
+    assert stack.one(SCHEDULE, "schedule-dump")["scheduleExpression"] == "cron(0 5 * * ? *)"
+    proof = stack.one("aws:backup/restoreTestingPlan:RestoreTestingPlan")
+    assert proof["scheduleExpression"] == "cron(0 7 ? * SUN *)"
+
+
+@CHAPTER.row(
+    "S20",
+    "L44",
+    "Monitoring and alerts are set up",
+    "policy",
+    note="for every data store, service and entry, and somebody is subscribed",
+    components=["alarms", "notifications"],
+    settings=["notifications"],
+    policies=["required-alarms-present"],
+)
+def monitored(stack: Recording) -> None:
+    told = {each["endpoint"] for each in stack.all("aws:sns/topicSubscription:TopicSubscription")}
+    assert told == {"oncall@yourdomain.com", "platform@yourdomain.com"}
+    assert {"api-high-cpu", "api-high-errors"} <= set(output(stack, "alarms"))
+
+
+@CHAPTER.row(
+    "S21",
+    "L47",
+    "The database has been backed up",
+    "operator",
+    note="`aws rds describe-db-snapshots`, `aws backup list-recovery-points-by-backup-vault`; 26 hours without one are "
+    "an alarm",
+    components=["backups"],
+    policies=["rds-backup-retention"],
+)
+def backed_up(stack: Recording) -> None:
+    assert database(stack)["backupRetentionPeriod"] == 30
+    assert output(stack, "backups", "vault") == "sports-nutrition-prod"
+    for name in ("backups-overdue", "dump-overdue"):
+        assert condition(alarm(stack, name)) == ("LessThanThreshold", 1, 26)
+
+
+@CHAPTER.row(
+    "S22",
+    "L48",
+    "Migrations were tried in staging",
+    "operator",
+    note=f"{RUN} with `migrate`, in staging before production: the task and its command are the same",
+    missing="nothing stops a migration of production that staging has not seen",
+    settings=["tasks.migrate"],
+)
+def tried_in_staging(stack: Recording) -> None:
+    staging = loader.from_file(stack_file("sports-nutrition/staging"))
+    assert tuple(container(stack, "task-migrate")["command"]) == staging.tasks["migrate"].command
+    assert output(stack, "tasks", "migrate", "taskDefinition")
+
+
+@CHAPTER.row(
+    "S23",
+    "L49",
+    "First data is prepared and checked",
+    "operator",
+    note=f"{RUN} with `seed`, in staging first; what it writes is in the product's image",
+    settings=["tasks.seed"],
+)
+def first_data(stack: Recording) -> None:
+    staging = loader.from_file(stack_file("sports-nutrition/staging"))
+    assert tuple(container(stack, "task-seed")["command"]) == staging.tasks["seed"].command
+    assert container(stack, "task-seed")["image"] == container(stack, API)["image"]
+    assert environment(stack, "task-seed")["NODE_ENV"] == "production"
+
+
+@CHAPTER.row(
+    "S24",
+    "L50",
+    "The way back is written down, and was tried",
+    "operator",
+    note="README, every later release; ECS goes back by itself if the new tasks do not become healthy or the service's "
+    "alarm rings, and S104 is the way by hand",
+    missing="a drill that is part of every release",
+    components=["service"],
+    policies=["deployment-rollback-enabled"],
+)
+def way_back(stack: Recording) -> None:
+    found = stack.one(SERVICE, API)
+    assert found["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert (found["alarms"]["enable"], found["alarms"]["rollback"]) == (True, True)
+    assert stack.one(TASK, API)["skipDestroy"] is True

@@ -1,0 +1,74 @@
+"""T95 to T97: the way back."""
+
+import json
+
+from tests.recorder import Recording
+from tests.requirements.production import (
+    SERVICE,
+    TASK,
+    container,
+    database,
+    operator_can_restore,
+    output,
+)
+from tests.requirements.table import Chapter
+from tests.requirements.ts_service.migrations import migration_can_run
+from tests.requirements.ts_service.template import SERVICES, is_known_to_operators
+
+CHAPTER = Chapter(title="Rollback")
+
+
+@CHAPTER.row(
+    "T95",
+    "L792-804",
+    "API and worker go back to the image before, each by itself",
+    "operator",
+    note="set the old `image_tag` and `pulumi up`, or at once `aws ecs update-service --task-definition myapp-api:<the "
+    "revision before>`; a release whose tasks do not become healthy goes back by itself",
+    components=["service", "task", "registry"],
+    settings=["services.api.image_tag", "services.worker.image_tag"],
+    policies=["deployment-rollback-enabled"],
+)
+def image_before(stack: Recording) -> None:
+    for service in SERVICES:
+        is_known_to_operators(stack, service)
+        assert stack.one(SERVICE, service)["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+        assert stack.one(TASK, service)["skipDestroy"] is True
+        kept = stack.one("aws:ecr/lifecyclePolicy:LifecyclePolicy", f"registry-{service}-lifecycle")
+        tagged = json.loads(kept["policy"])["rules"][-1]["selection"]
+        assert (tagged["countType"], tagged["countNumber"]) == ("imageCountMoreThan", 50)
+    assert stack.one(SERVICE, "api")["alarms"]["rollback"] is True
+
+
+@CHAPTER.row(
+    "T96",
+    "L806-810",
+    "The database goes back to a backup",
+    "operator",
+    note="run the task `restore` with `CONFIRM=production` for its container `prepare`, and for `fetch` `DUMP_KEY` "
+    "where it is not the newest: psql reads a plain dump, which the guide's `pg_restore` could not, and "
+    "pg_restore its own format. Or `aws rds restore-db-instance-to-point-in-time` to any minute of 30 days, into "
+    "an instance beside it",
+    components=["database", "task"],
+    settings=["database.backup_retention_days", "backups.dump"],
+)
+def database_before(stack: Recording) -> None:
+    primary = database(stack)
+    assert (primary["backupRetentionPeriod"], primary["deleteAutomatedBackups"]) == (30, False)
+    assert output(stack, "database", "identifier") == "myapp-db"
+    operator_can_restore(stack, "production", "ts-service-backups/backups/")
+
+
+@CHAPTER.row(
+    "T97",
+    "L812-814",
+    "Or a migration is marked as rolled back",
+    "operator",
+    note="run the task `migrate` with `--overrides` and the command `npx prisma migrate resolve --rolled-back <name>`",
+    components=["task"],
+    settings=["tasks.migrate"],
+)
+def migration_before(stack: Recording) -> None:
+    assert container(stack, "task-migrate")["command"][:3] == ["npx", "prisma", "migrate"]
+    assert container(stack, "task-migrate")["name"] == "task-migrate"
+    migration_can_run(stack)
