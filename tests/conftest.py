@@ -1,5 +1,6 @@
 """What every test gets without asking."""
 
+import gc
 import json
 
 import pulumi
@@ -11,6 +12,8 @@ from tests.requirements.table import Row
 def pytest_configure(config):
     # The SDK warns of its own deprecated classes when a service's module is imported, used or not.
     config.addinivalue_line("filterwarnings", r"ignore:.* has been deprecated:DeprecationWarning")
+    # A worker keeps some thirty recorded stacks; walking through all of them again and again finds no garbage.
+    gc.set_threshold(100_000, 50, 1000)
 
 
 def pytest_collection_modifyitems(items):

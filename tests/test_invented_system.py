@@ -1,6 +1,7 @@
 """A sixth product, invented, with parts of all the real ones: it needs two files and no line of code."""
 
 import re
+from unittest.mock import patch
 
 import pytest
 
@@ -13,10 +14,10 @@ STACK = "orchard/local"
 ROOMS = ("components", "wiring", "settings", "local", "policies")
 
 
-@pytest.fixture
-def orchard(monkeypatch: pytest.MonkeyPatch) -> Recording:
-    monkeypatch.setattr(loader, "ROOT", INVENTED)
-    return run(STACK, configuration(STACK, root=INVENTED))
+@pytest.fixture(scope="module")
+def orchard() -> Recording:
+    with patch.object(loader, "ROOT", INVENTED):
+        return run(STACK, configuration(STACK, root=INVENTED))
 
 
 def test_it_declares_parts_of_every_product(orchard):
