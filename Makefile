@@ -11,7 +11,7 @@ local := @$(PYTHON) local/bootstrap.py
 
 help:
 	@echo "make up                    the whole platform on this machine, against an emulator of AWS"
-	@echo "make down                  destroys it and stops the emulator"
+	@echo "make down                  destroys it, and stops the emulator if nothing else stands in it"
 	@echo "make preview STACK=prod    what a stack would be, without an AWS account (FORMAT=tree, diff or json)"
 	@echo "make test                  formatter, linter, types, tests (ARGS=... for pytest)"
 	@echo "make bench                 how fast previews and policies are (ARGS=... for other systems than RentalFix)"

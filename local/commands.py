@@ -138,24 +138,37 @@ def up(workspace: Workspace, steps: Steps, started: float) -> None:
         next_commands={
             "source local/activate": "a shell in which plain `pulumi` commands work on this stack",
             command("preview", workspace, stack="prod"): "what production would be, without an account",
-            command("down", workspace): "destroy it and stop the emulator",
+            command("down", workspace): "destroy it, and stop the emulator if nothing else stands in it",
         },
     )
     steps.say(f"Took {duration(time.time() - started)}.")
 
 
 def down(workspace: Workspace, steps: Steps, started: float) -> None:
-    """Destroys the stack and stops the emulator; packages, engine and plugins stay."""
+    """Destroys the stack, and stops the emulator if no other system stands in it; packages and engine stay."""
     again = command("down", workspace)
     with exclusive.alone(workspace.folder / "lock", again.removeprefix("make ")), explained(workspace, again):
         found = emulator_process.running(workspace.port)
         if (workspace.state / ".pulumi").exists():
             tear_down(workspace, found.boot_id if found else None, steps)
         steps.say(f"The stack {workspace.stack} of {workspace.system} does not stand any more.")
-        if found:
+        others = standing_beside(workspace, found.boot_id) if found else []
+        if others:
+            steps.say(f"Emulator: goes on, since {', '.join(others)} still stand in it")
+        elif found:
             emulator_process.stop(found)
             steps.say(f"Emulator: stopped (pid {found.pid})")
     steps.say(f"Took {duration(time.time() - started)}. `{command('up', workspace)}` makes it all again.")
+
+
+def standing_beside(workspace: Workspace, boot_id: str) -> list[str]:
+    """The other systems whose stack stands in the emulator that was started under this id."""
+    notes = sorted((workspace.home / "up").glob(f"*/{workspace.boot_note.name}"))
+    return [
+        note.parent.name
+        for note in notes
+        if note.parent != workspace.folder and note.read_text(encoding="utf-8") == boot_id
+    ]
 
 
 def tear_down(workspace: Workspace, boot_id: str | None, steps: Steps) -> None:

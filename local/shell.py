@@ -54,8 +54,13 @@ def stack_named(arguments: Sequence[str]) -> str | None:
     return spoken[2] if spoken[:2] == ["stack", "select"] and len(spoken) > 2 else None
 
 
-def offline_arguments(arguments: Sequence[str], stack_name: str, config_file: Path) -> list[str]:
-    """What the engine is given instead. Raises Failure for what would leave the local stack or write a tracked file."""
+def offline_arguments(
+    arguments: Sequence[str], stack_name: str, config_file: Path, stack_file: str | None = None
+) -> list[str]:
+    """What the engine is given instead. Raises Failure for what would leave the local stack or write a tracked file.
+
+    `stack_file` is the tracked file's path as messages show it, where it is not named after the stack.
+    """
     spoken = words(arguments)
     named = stack_named(arguments)
     if named not in (None, stack_name):
@@ -68,7 +73,8 @@ def offline_arguments(arguments: Sequence[str], stack_name: str, config_file: Pa
             f"This shell has its one stack, {stack_name}, made; `pulumi {' '.join(spoken[:2])}` belongs elsewhere."
         )
     if tuple(spoken[:2]) in WRITE_THE_STACK_FILE:
-        raise Failure(f"Settings are in Pulumi.{stack_name}.yaml: edit that file; the next command reads it.")
+        shown = stack_file or f"Pulumi.{stack_name}.yaml"
+        raise Failure(f"Settings are in {shown}: edit that file; the next command reads it.")
     added = []
     if spoken[:1] and spoken[0] in READ_THE_STACK_FILE and "--config-file" not in " ".join(arguments):
         added = ["--config-file", str(config_file)]
@@ -125,7 +131,8 @@ def main() -> None:
     try:
         here = workspace(os.environ)
         here.write_copy()
-        arguments = offline_arguments(sys.argv[1:], here.stack_name, here.config_file)
+        shown = here.stack_file.relative_to(here.root).as_posix()
+        arguments = offline_arguments(sys.argv[1:], here.stack_name, here.config_file, shown)
         if words(sys.argv[1:])[:1] in CHANGE_WHAT_STANDS:
             know_the_emulator(here)
     except Failure as failure:

@@ -441,6 +441,12 @@ def test_plain_commands_that_would_leave_the_local_stack_are_refused(given, sent
         shell.offline_arguments(given, "local", COPY)
 
 
+def test_the_file_that_holds_the_settings_is_named_where_it_stands():
+    shown = "systems/tiny/Pulumi.local.yaml"
+    with pytest.raises(Failure, match=f"Settings are in {shown}: edit that file"):
+        shell.offline_arguments(["config", "set", "a", "b"], "tiny-local", COPY, shown)
+
+
 def test_commands_are_named_as_one_types_them(tmp_path):
     assert commands.command("up", workspace(tmp_path, system="rentalfix")) == "make up"
     assert (
@@ -516,3 +522,29 @@ def test_a_lock_counts_only_while_its_engine_runs():
         os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOWAIT)
         assert not stack.is_alive(engine.pid), "a zombie"
     assert not stack.is_alive(engine.pid), "gone"
+
+
+def test_the_emulator_is_kept_for_the_systems_that_still_stand_in_it(tmp_path):
+    here = workspace(tmp_path, folder=tmp_path / ".local" / "up" / "one")
+
+    def stands(system: str, boot_id: str) -> None:
+        folder = here.home / "up" / system
+        folder.mkdir(parents=True)
+        (folder / here.boot_note.name).write_text(boot_id, encoding="utf-8")
+
+    assert commands.standing_beside(here, "now") == []
+    stands("one", "now")
+    stands("two", "now")
+    stands("three", "before")
+    assert commands.standing_beside(here, "now") == ["two"]
+
+
+def test_stacks_below_systems_are_named_after_their_system(tmp_path):
+    here = workspace(tmp_path)
+    (tmp_path / "Pulumi.local.yaml").write_text("config: {}\n", encoding="utf-8")
+    assert here.stack_name == "local"
+    own = tmp_path / "systems" / "tiny" / "Pulumi.local.yaml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("config: {}\n", encoding="utf-8")
+    assert here.stack_name == "tiny-local"
+    assert here.config_file.name == "Pulumi.tiny-local.yaml"

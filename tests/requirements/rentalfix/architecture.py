@@ -12,7 +12,6 @@ from tests.requirements.production import (
     cache,
     collector,
     condition,
-    container,
     database,
     environment,
     openings,
@@ -169,14 +168,23 @@ def versions_of_the_caches(stack: Recording) -> None:
     "L78-80",
     "Node.js 18 or newer in containers; Kubernetes if wanted",
     "application",
-    note="Node is in the image; the tasks only start it",
-    missing="Kubernetes: Fargate is the only way to run",
-    components=["task"],
+    note="Node is in the image; the pods, as otherwise the tasks, only start it",
+    components=["task", "kubernetes_workload"],
+    shape={
+        "compute": "kubernetes",
+        "kubernetes": {
+            "nodes": {"instance_types": ["m7i.large"], "min_count": 3, "max_count": 6},
+            "admin_role_arns": ["arn:aws:iam::111122223333:role/admin"],
+        },
+    },
 )
 def node_in_containers(stack: Recording) -> None:
     for service in SERVICES:
-        assert container(stack, service)["command"][0] == "node"
-        assert stack.one(TASK, service)["requiresCompatibilities"] == ["FARGATE"]
+        deployment = stack.one("kubernetes:apps/v1:Deployment", service)
+        (pod,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert pod["args"][0] == "node"
+    # What operators and the clock start stays on Fargate.
+    assert stack.one(TASK, "task-migrate")["requiresCompatibilities"] == ["FARGATE"]
 
 
 @CHAPTER.row(
