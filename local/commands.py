@@ -154,7 +154,7 @@ def down(workspace: Workspace, steps: Steps, started: float) -> None:
         steps.say(f"The stack {workspace.stack} of {workspace.system} does not stand any more.")
         others = standing_beside(workspace, found.boot_id) if found else []
         if others:
-            steps.say(f"Emulator: goes on, since {', '.join(others)} still stand in it")
+            steps.say(f"Emulator: goes on; in it stand: {', '.join(others)}")
         elif found:
             emulator_process.stop(found)
             steps.say(f"Emulator: stopped (pid {found.pid})")

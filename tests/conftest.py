@@ -17,7 +17,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of one stack go to one worker, which runs the program for it once; others go where there is room."""
+    """Tests of one stack go to one worker, which runs the program for it once; others go where there is room.
+
+    The longest come first, or one worker would wait for the other at the end.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         stack, row = params.get("stack"), params.get("row")
