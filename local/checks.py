@@ -1,4 +1,4 @@
-"""`make test`: formatter, linter, type checker, tests; all of them each time, and what failed at the end."""
+"""`make test`: formatter, linter, types, workflows, tests; all of them each time, and what failed at the end."""
 
 import os
 import subprocess
@@ -28,6 +28,7 @@ def checks(pytest_arguments: Sequence[str]) -> list[Check]:
             ".venv/bin/ruff check --fix . mends what can be mended",
         ),
         Check("types", ["ty", "check", "--quiet"], ".venv/bin/ty check"),
+        Check("workflows", ["python", "-m", "local", "workflows"], ".venv/bin/python -m local workflows"),
         Check(
             "tests",
             ["pytest", "-n", str(WORKERS), "--dist", "loadgroup", *pytest_arguments],

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import yaml
 from rich.console import Console
@@ -99,8 +99,10 @@ def policies(workspace: Workspace) -> list[str | Path]:
     pack = workspace.policy_pack
     if not (pack / "PulumiPolicy.yaml").exists():
         return []
-    # A stack without a file of its own gets the rules' defaults, which are production's.
-    config = pack / "config" / f"{workspace.stack}.json"
+    # A stack without a file of its own gets that of all stacks of its name, and else the rules' defaults, which are
+    # production's.
+    own = workspace.stack_file.with_name(f"policies.{workspace.stack}.json")
+    config = own if own.exists() else pack / "config" / f"{workspace.stack}.json"
     chosen: list[str | Path] = ["--policy-pack-config", config] if config.exists() else []
     return ["--policy-pack", pack, *chosen]
 
@@ -161,6 +163,21 @@ def down(workspace: Workspace, steps: Steps, started: float) -> None:
     steps.say(f"Took {duration(time.time() - started)}. `{command('up', workspace)}` makes it all again.")
 
 
+def outputs(workspace: Workspace) -> dict[str, Any]:
+    """The outputs of a stack that stands, and the address of the emulator that it stands in. Raises Failure."""
+    found = emulator_process.running(workspace.port)
+    again = command("up", workspace)
+    if not found or stack.noted_boot(workspace) != found.boot_id:
+        raise Failure(
+            f"The stack {workspace.stack} of {workspace.system} does not stand in an emulator. Run `{again}`."
+        )
+    workspace.write_copy()
+    told = stack.outputs(workspace)
+    if not told:
+        raise Failure(f"The stack {workspace.stack} of {workspace.system} is not finished. Run `{again}`.")
+    return {"outputs": told, "endpoint_url": f"http://127.0.0.1:{workspace.port}"}
+
+
 def standing_beside(workspace: Workspace, boot_id: str) -> list[str]:
     """The other systems whose stack stands in the emulator that was started under this id."""
     notes = sorted((workspace.home / "up").glob(f"*/{workspace.boot_note.name}"))
@@ -183,19 +200,31 @@ def tear_down(workspace: Workspace, boot_id: str | None, steps: Steps) -> None:
 
 
 def preview(
-    workspace: Workspace, steps: Steps, started: float, *, form: str, output: TextIO = sys.stdout
+    workspace: Workspace,
+    steps: Steps,
+    started: float,
+    *,
+    form: str,
+    output: TextIO = sys.stdout,
+    kept_events: Path | None = None,
+    name: str = "preview",
 ) -> None:
-    """A preview of any stack, with the policies on, from an empty state: no account, no emulator."""
-    again = command("preview", workspace, stack=workspace.stack)
+    """A preview of any stack, with the policies on, from an empty state (or what a comparison left in its place): no
+    account, no emulator.
+
+    `kept_events` is a file for the engine's event log, which says more than any of the forms; it is written even when
+    the preview fails. `name` is the command that was typed.
+    """
+    again = command(name, workspace, stack=workspace.stack)
     options: list[str | Path] = [*policies(workspace)]
-    options += {"json": ["--json"], "diff": ["--diff"], "tree": ["--suppress-outputs"]}[form]
+    options += {"json": ["--json", "--show-sames"], "diff": ["--diff"], "tree": ["--suppress-outputs"]}[form]
     if form != "json":
         options += ["--color", "always" if output.isatty() else "never"]
     with explained(workspace, again):
         place_plugins(workspace, steps)
         check_system(workspace)
         stack.select(workspace)
-        report = stack.run(workspace, "preview", *options, output=output)
+        report = stack.run(workspace, "preview", *options, output=output, kept_events=kept_events)
     if form == "json":
         return
     summary.show(

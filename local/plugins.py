@@ -1,10 +1,10 @@
 """Puts our plugins where the engine looks: the Python language beside it, the providers in PULUMI_HOME."""
 
-import shlex
 import shutil
 from importlib import metadata
 from pathlib import Path
 
+from local import launcher
 from local.engine import LANGUAGE_PLUGIN
 
 LAUNCHER = Path(__file__).with_name("plugin.py")
@@ -13,15 +13,7 @@ PROVIDERS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes", "random": "
 
 def write_launcher(path: Path, python: Path, module: str) -> bool:
     """An executable that runs `module` under `python`; says whether it had to be written."""
-    script = f'#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(LAUNCHER))} {module} "$@"\n'
-    if path.exists() and path.read_text(encoding="utf-8") == script:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(script, encoding="utf-8")
-    partial.chmod(0o755)
-    partial.replace(path)
-    return True
+    return launcher.write(path, [python, LAUNCHER, module])
 
 
 def is_official(path: Path) -> bool:
@@ -42,7 +34,7 @@ def place(python: Path, engine: Path, pulumi_home: Path) -> list[str]:
         folder = pulumi_home / "plugins" / f"resource-{name}-v{version}"
         for old in (pulumi_home / "plugins").glob(f"resource-{name}-v*"):
             if old != folder:
-                shutil.rmtree(old)
+                shutil.rmtree(old, ignore_errors=True)
         if write_launcher(folder / f"pulumi-resource-{name}", python, f"local.provider.{name}"):
             written.append(f"{name} {version}")
     return written

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local import engine, exclusive, packages
+from local import engine, exclusive, launcher, packages
 from local.steps import Failure, Steps
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +50,14 @@ def prepare(root: Path, steps: Steps, command: str) -> None:
         raise Failure("\n".join(map(str, problems)))
 
 
+def place_command(root: Path) -> bool:
+    """Puts `groundwork` beside Python; says whether it was missing or another checkout's."""
+    python = packages.python(root)
+    return launcher.write_for(
+        python.with_name("groundwork"), python, root, "from operations.__main__ import main; main()"
+    )
+
+
 def together(tasks: Sequence[Callable[[], object]]) -> list[BaseException]:
     """Runs them side by side, each to its end; gives what they raised."""
     problems: list[BaseException] = []
@@ -74,6 +82,7 @@ def main(arguments: Sequence[str], started: float) -> int:
     steps.say(f"Groundwork: {' '.join(arguments)}")
     try:
         prepare(ROOT, steps, arguments[0])
+        place_command(ROOT)
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1

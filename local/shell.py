@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import emulator_process, engine, packages, plugins, stack
+from local import emulator_process, engine, launcher, packages, plugins, stack
 from local.commands import LOCAL, REPOSITORY
 from local.steps import Failure
 from local.workspace import Workspace, open_workspace
@@ -97,19 +97,12 @@ def activate() -> str:
     plugins.place(packages.python(REPOSITORY), here.engine, here.pulumi_home)
     stack.select(here)
     folder = here.home / "shell"
-    folder.mkdir(exist_ok=True)
-    python = f"import sys; sys.path[0] = {str(REPOSITORY)!r}; from local import shell; shell.main()"
-    script = (
-        f'#!/bin/sh\nexec {shlex.quote(str(packages.python(REPOSITORY)))} -c {shlex.quote(python)} "$@"\n'
-    )
-    (folder / "pulumi").write_text(script, encoding="utf-8")
-    (folder / "pulumi").chmod(0o755)
+    python = packages.python(REPOSITORY)
+    launcher.write_for(folder / "pulumi", python, REPOSITORY, "from local import shell; shell.main()")
     engines = here.environment()
     exported = {key: value for key, value in engines.items() if key.startswith("PULUMI_")}
     exported |= {"PULUMI_STACK": here.stack_name, "SYSTEM": here.system}
-    exported["PATH"] = os.pathsep.join(
-        [str(folder), str(packages.python(REPOSITORY).parent), os.environ["PATH"]]
-    )
+    exported["PATH"] = os.pathsep.join([str(folder), str(python.parent), os.environ["PATH"]])
     return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in exported.items())
 
 

@@ -78,11 +78,13 @@ def run(
     *options: str | Path,
     on_event: Callable[[Report, str], None] = lambda *_: None,
     output: TextIO | None = None,
+    kept_events: Path | None = None,
 ) -> Report:
     """One `pulumi up`, `preview`, `refresh` or `destroy` of the workspace's program.
 
     `on_event` hears of each resource as its turn comes. The engine's own words go to `output`, else to the
-    workspace's log. Raises EngineError when it ends with anything but success.
+    workspace's log, and all that it reported to `kept_events`, however it ends. Raises EngineError when it ends with
+    anything but success.
     """
     arguments: list[str | Path] = [
         workspace.engine,
@@ -119,6 +121,8 @@ def run(
                 raise
             _take_in(events, report, on_event)
     finally:
+        if kept_events:
+            shutil.move(event_log, kept_events)
         shutil.rmtree(folder, ignore_errors=True)
     if changes and process.returncode >= 0:
         workspace.unfinished_note.unlink()
@@ -192,8 +196,13 @@ def forget(workspace: Workspace, recorded: Mapping[str, Any]) -> None:
     emptied = {
         key: value for key, value in recorded.items() if key not in ("resources", "pending_operations")
     }
-    path = workspace.folder / "emptied.json"
-    path.write_text(json.dumps({"version": 3, "deployment": emptied}), encoding="utf-8")
+    write(workspace, emptied)
+
+
+def write(workspace: Workspace, deployment: Mapping[str, Any]) -> None:
+    """Makes this the recorded state, secrets encrypted as `deployment` gave them."""
+    path = workspace.folder / "deployment.json"
+    path.write_text(json.dumps({"version": 3, "deployment": deployment}), encoding="utf-8")
     pulumi(workspace, "stack", "import", "--force", "--file", path, "--stack", workspace.stack_name)
     path.unlink()
 

@@ -19,7 +19,7 @@ PASSPHRASE = "offline"
 
 # Nothing of the person's own AWS or Pulumi reaches the offline engine. Without bytecode, which some containers turn
 # off, every plugin would compile the SDK anew: five seconds of CPU for each command.
-FORGOTTEN = ("AWS_", "PULUMI_", "PYTHONDONTWRITEBYTECODE")
+FORGOTTEN = ("AWS_", "PULUMI_", "PYTHONDONTWRITEBYTECODE", "GROUNDWORK_RECORD")
 
 # What `pulumi stack init` wrote for the real backend; a stack file that names a KMS key cannot be read offline.
 ENCRYPTION_KEYS = ("encryptionsalt", "secretsprovider", "encryptedkey")
@@ -132,12 +132,13 @@ class Workspace:
 
 
 def open_workspace(root: Path, engine: Path, *, purpose: str, system: str, stack: str) -> Workspace:
-    """`purpose` is `up` or `preview`: a preview of a stack shares nothing with what stands."""
+    """`purpose` is `up`, `preview` or `compare`: the last two share nothing with what stands, or with another stack."""
     home = root / ".local"
+    folder = home / purpose / system
     return Workspace(
         root=root,
         home=home,
-        folder=home / purpose / system,
+        folder=folder if purpose == "up" else folder / stack,
         engine=engine,
         system=system,
         stack=stack,

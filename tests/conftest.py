@@ -8,6 +8,8 @@ import pytest
 
 from tests.requirements.table import Row
 
+pytest_plugins = ("tests.real_servers",)
+
 
 def pytest_configure(config):
     # The SDK warns of its own deprecated classes when a service's module is imported, used or not.

@@ -36,7 +36,12 @@ def stack_file(stack: str, root: Path = ROOT) -> Path:
 
 def configuration(stack: str, root: Path = ROOT) -> dict[str, Any]:
     """The `config` of the stack's file, to change at will."""
-    return copy.deepcopy(yaml.safe_load(stack_file(stack, root).read_text(encoding="utf-8"))["config"])
+    return copy.deepcopy(_read(stack_file(stack, root))["config"])
+
+
+@cache
+def _read(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def run(stack: str, config: dict[str, Any] | None = None, *, preview: bool = False) -> Recording:

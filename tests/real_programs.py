@@ -1,16 +1,19 @@
-"""Real programs for tests: promtool and redis-server, of PATH or out of Debian's packages (local/debian.py).
+"""Real programs for tests: of the machine, or out of Debian's packages (local/debian.py).
 
 Where one cannot be had, its tests are skipped with the reason; with CI set they fail, so that nothing goes unchecked
 unnoticed.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +56,14 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def redis_server(folder: Path, *options: str, port: int) -> Generator[None]:
     """A Redis on loopback that keeps nothing, until the body ends."""
@@ -60,29 +71,69 @@ def redis_server(folder: Path, *options: str, port: int) -> Generator[None]:
     command: Sequence[str | Path] = [
         found.path, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no", *options,
     ]  # fmt: skip
-    with (folder / "redis.log").open("w", encoding="utf-8") as log:
+    with running(
+        command, ready=lambda: listens(port), log=folder / "redis.log", environment=found.environment
+    ):
+        yield
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    *,
+    ready: Callable[[], bool],
+    log: Path,
+    environment: Mapping[str, str],
+    user: Mapping[str, Any] | None = None,
+) -> Generator[int]:
+    """A server from when it is `ready` until the body ends; its process id.
+
+    `user` are arguments of Popen. Raises AssertionError with what it said in `log` where it does not start.
+    """
+    with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
-            command,
-            env={**os.environ, **found.environment},
+            [*_tied(), *command],
+            cwd=log.parent,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=stream,
+            stderr=stream,
+            **(user or {}),
         )
     try:
-        _wait(port, process, folder / "redis.log")
-        yield
+        if not _wait(process, ready):
+            said = log.read_text(encoding="utf-8")
+            raise AssertionError(f"{Path(command[0]).name} did not start:\n{said}")
+        yield process.pid
     finally:
-        process.terminate()
-        process.wait(timeout=START_TIMEOUT_S)
+        _end(process)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+@cache
+def _tied() -> Sequence[str]:
+    """What makes a server end with the tests when these are killed: Linux has it, elsewhere nothing does it."""
+    command = ["setpriv", "--pdeathsig", "INT", "--"]
+    try:
+        subprocess.run([*command, "true"], capture_output=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return command
+
+
+def _wait(process: subprocess.Popen[Any], ready: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"redis-server did not start:\n{log.read_text(encoding='utf-8')}")
+    while process.poll() is None and time.monotonic() < deadline:
+        if ready():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    # INT is to redis-server and nginx what TERM is; on TERM PostgreSQL would wait for its clients.
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=START_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -470,8 +470,9 @@ def test_every_check_runs_and_the_failed_ones_are_named(tmp_path, capfd):
     checks.run(tmp_path, wanted[1:], Steps())
 
 
-def test_the_checks_are_formatter_linter_types_and_tests():
-    assert [check.name for check in checks.checks(["-k", "x"])] == ["formatter", "linter", "types", "tests"]
+def test_the_checks_are_formatter_linter_types_workflows_and_tests():
+    names = [check.name for check in checks.checks(["-k", "x"])]
+    assert names == ["formatter", "linter", "types", "workflows", "tests"]
     assert checks.checks(["-k", "x"])[-1].command == [
         "pytest",
         "-n",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pip
 import pytest
 
-from local import bootstrap, engine, exclusive, packages, plugins, setup
+from local import bootstrap, engine, exclusive, packages, plugins, process, setup
 from local.steps import Failure, Steps
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,7 +92,7 @@ def test_the_first_line_comes_before_anything_is_imported_or_done(tmp_path):
     ],
 )
 def test_versions_are_read_from_what_programs_say(text, number):
-    assert engine.version(text) == number
+    assert process.version(text) == number
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """The function that counts jobs, against a real Redis (TLS, AUTH, also as a cluster) with BullMQ's own jobs in it."""
 
 import asyncio
-import datetime
-import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack
@@ -11,14 +9,11 @@ from typing import Any, cast
 
 import pytest
 from bullmq import Queue, Worker
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from components.queue_metrics_handler import handler
 from components.queue_metrics_handler.handler import Redis, RedisError
 from tests.real_programs import free_port, redis_server
+from tests.real_servers import certificate
 
 TOKEN = "a-token-that-nobody-may-read"
 PREFIX, NAME = "{bull}", "matching"
@@ -38,28 +33,7 @@ EMPTY = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a certificate for 127.0.0.1, which is its own authority."""
     folder = tmp_path_factory.mktemp("redis")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(encoding))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    certificate(folder, "127.0.0.1")
     return folder
 
 

@@ -1,6 +1,7 @@
 """The `aws` plugin: Pulumi's AWS types against the emulator of this machine."""
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from local.provider import known
 from local.provider.engine import Engine
+from local.provider.recording import VARIABLE, Recorder
 from local.provider.server import EMPTY, Servicer, configured, created, diff_response, sentences, serve
 from local.provider.values import decode, encode, reveal
 
@@ -15,7 +17,7 @@ from local.provider.values import decode, encode, reveal
 class AwsServicer(Servicer):
     def __init__(self, version: str) -> None:
         super().__init__(version)
-        self.engine = Engine()
+        self.engine = Recorder() if os.environ.get(VARIABLE) else Engine()
 
     @sentences
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: ARG002

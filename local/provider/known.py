@@ -123,7 +123,7 @@ def _from_sdk(tokens: Iterable[str]) -> dict[str, Any]:
     types: dict[str, Any] = {}
     objects: dict[str, dict[str, str]] = {}
     for token in sorted(tokens):
-        module, class_name = _module_of(token)
+        module, class_name = module_of(token)
         # `InitArgs` where `Args` is the name of another type's block (s3.BucketLogging).
         args = getattr(module, f"{class_name}InitArgs", None) or getattr(module, f"{class_name}Args")
         inputs = _fields(args, objects)
@@ -136,7 +136,7 @@ def _from_sdk(tokens: Iterable[str]) -> dict[str, Any]:
     return {"sdk": version(), "types": types, "objects": dict(sorted(objects.items()))}
 
 
-def _module_of(token: str) -> tuple[Any, str]:
+def module_of(token: str) -> tuple[Any, str]:
     _, path, class_name = token.split(":")
     service, _, name = path.partition("/")
     package = {"lambda": "lambda_"}.get(service, service)

@@ -129,4 +129,46 @@ TYPES = [
         example={"policy": _READ_ONLY},
         change={"policy": _NOTHING},
     ),
+    Resource(
+        token="aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        service="iam",
+        create=call(
+            "create_open_id_connect_provider",
+            Url="inputs.url",
+            ClientIDList="inputs.clientIdLists",
+            ThumbprintList="inputs.thumbprintLists",
+        ),
+        id="created.OpenIDConnectProviderArn",
+        read=[
+            call(
+                "get_open_id_connect_provider",
+                OpenIDConnectProviderArn="id",
+                at="{Url: Url, ClientIDList: ClientIDList}",
+            )
+        ],
+        update=[
+            call(
+                "update_open_id_connect_provider_thumbprint",
+                OpenIDConnectProviderArn="id",
+                ThumbprintList="inputs.thumbprintLists",
+            )
+        ],
+        delete=[call("delete_open_id_connect_provider", OpenIDConnectProviderArn="id")],
+        kept=["url", "thumbprintLists"],  # AWS shows the host alone, and finds a thumbprint itself
+        names={"url": "Url", "clientIdLists": "ClientIDList", "thumbprintLists": "ThumbprintList"},
+        replace=["url", "clientIdLists"],
+        outputs={"arn": "id"},
+        tag_id="id",
+        tagging=Tagging(
+            sets="tag_open_id_connect_provider",
+            removes="untag_open_id_connect_provider",
+            lists="list_open_id_connect_provider_tags",
+        ),
+        example={
+            "url": "https://token.actions.githubusercontent.com",
+            "clientIdLists": ["sts.amazonaws.com"],
+            "tags": {"Name": "example"},
+        },
+        change={"thumbprintLists": ["6938fd4d98bab03faadb97b34396831e3780aea1"]},
+    ),
 ]
