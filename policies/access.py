@@ -1,14 +1,15 @@
 """How administrators get in."""
 
-from openings import ALL_PORTS, SPELLINGS, is_world, openings
+from openings import ADMIN_PORTS, ALL_PORTS, SPELLINGS, is_world, openings
 from pulumi_policy import PolicyResource
 from rules import Findings, Props, Rule, Stack, given, is_set, rule, shown
 
 ENDPOINT = "aws:ec2clientvpn/endpoint:Endpoint"
 AUTHORIZATION = "aws:ec2clientvpn/authorizationRule:AuthorizationRule"
+ASSOCIATION = "aws:ec2clientvpn/networkAssociation:NetworkAssociation"
 MACHINE = "aws:ec2/instance:Instance"
+SERVICE = "aws:ecs/service:Service"
 
-ADMIN_PORTS = (22, 3389)
 PROOFS = {"certificate-authentication", "federated-authentication", "directory-service-authentication"}
 
 RULES: list[Rule] = []
@@ -20,7 +21,8 @@ RULES: list[Rule] = []
     types=SPELLINGS,
     severity="medium",
     why="Nothing here listens for SSH or RDP, so a way to it is a mistake or a machine that nobody declared.",
-    remedy="Take it away; ECS Exec and Session Manager need no port, and every session is logged",
+    remedy="Take the rule away, or narrow fromPort and toPort; ECS Exec and Session Manager need no port, and log each "
+    "session (Groundwork's firewall opens neither)",
     checklist=["C34"],
 )
 def no_ssh_inside(props: Props) -> Findings:
@@ -38,7 +40,8 @@ def no_ssh_inside(props: Props) -> Findings:
     types=[ENDPOINT],
     severity="high",
     why="Whoever gets in this way stands inside the network; afterwards only the log says who it was.",
-    remedy="Set connectionLogOptions.enabled to true and name one kind of authenticationOptions",
+    remedy="Set connectionLogOptions.enabled to true and name one kind of authenticationOptions "
+    "(stack file: admin_access.client_vpn, which does both)",
     checklist=["C33"],
     frameworks=["FSBP EC2.51"],
 )
@@ -71,14 +74,22 @@ def vpn_narrow(props: Props) -> Findings:
 @rule(
     RULES,
     "admin-access-via-vpn",
-    types=[MACHINE],
+    types=[MACHINE, ENDPOINT, SERVICE],
     severity="medium",
     why="A machine that people log in to with a key pair is a door beside the front door.",
-    remedy="Leave keyName out and use Session Manager, or declare admin_access.client_vpn in the stack file",
-    checklist=["C33"],
+    remedy="Leave keyName out and use Session Manager, or declare admin_access.client_vpn in the stack file, with "
+    "what it reaches",
+    checklist=["C33", "C34"],
     whole_stack=True,
 )
-def admin_access_via_vpn(machine: PolicyResource, stack: Stack) -> Findings:
-    """A machine with a key pair is only reached over a VPN."""
-    if is_set(machine.props, "keyName") and not stack.of([ENDPOINT]):
-        yield f"{given(machine.props, 'keyName')}, and the stack has no VPN"
+def admin_access_via_vpn(resource: PolicyResource, stack: Stack, *, vpn: bool = False) -> Findings:
+    """A machine with a key pair is only reached over a VPN, which leads somewhere; `vpn` asks for one in any case."""
+    if resource.resource_type == MACHINE:
+        if is_set(resource.props, "keyName") and not stack.of([ENDPOINT]):
+            yield f"{given(resource.props, 'keyName')}, and the stack has no VPN"
+    elif resource.resource_type == ENDPOINT:
+        for kind in (ASSOCIATION, AUTHORIZATION):
+            if not stack.referring([kind], "clientVpnEndpointId", resource):
+                yield f"it has no {kind.rpartition(':')[2]}, so that nobody gets anywhere by it"
+    elif vpn and not stack.of([ENDPOINT]) and stack.is_first(resource, [SERVICE]):
+        yield "a VPN is asked for, and the stack has none"

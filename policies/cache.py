@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from rules import Count, Findings, Props, Rule, given, is_set, literal, rule, version
+from rules import Count, Findings, Props, Rule, at, given, given_at, is_set, literal, rule, version
 
 REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 CLUSTER = "aws:elasticache/cluster:Cluster"
+SERVERLESS = "aws:elasticache/serverlessCache:ServerlessCache"
 PARAMETER_GROUP = "aws:elasticache/parameterGroup:ParameterGroup"
 USER = "aws:elasticache/user:User"
 
+ENGINES = {"redis", "valkey"}
 DANGEROUS_COMMANDS = ("FLUSHDB", "FLUSHALL", "KEYS")
 # The ACL categories that hold one of those commands (Redis ACL documentation, "Command categories").
 CATEGORIES = {"@all", "@keyspace", "@read", "@write", "@slow", "@dangerous"}
@@ -19,18 +21,27 @@ RULES: list[Rule] = []
 @rule(
     RULES,
     "cache-auth-required",
-    types=[REPLICATION_GROUP, CLUSTER],
+    types=[REPLICATION_GROUP, CLUSTER, SERVERLESS, USER],
     severity="critical",
     why="Whoever reaches the port of a cache without a password reads every session and every job in it.",
-    remedy="Use a ReplicationGroup with authToken or userGroupIds; a Cluster of its own can have neither",
+    remedy="Use a ReplicationGroup with authToken or userGroupIds (a Cluster of its own can have neither), "
+    "a ServerlessCache with userGroupId, and users with passwords or IAM",
     checklist=["C20"],
     frameworks=["FSBP ElastiCache.6", "CKV_AWS_31"],
 )
 def cache_auth_required(props: Props, resource_type: str) -> Findings:
     """A cache asks who is there."""
     if resource_type == CLUSTER:
-        if props.get("engine") in {"redis", "valkey"}:
+        if props.get("engine") in ENGINES:
             yield f"{given(props, 'engine')} on a Cluster of its own"
+    elif resource_type == SERVERLESS:
+        if props.get("engine") in ENGINES and not is_set(props, "userGroupId"):
+            yield given(props, "userGroupId")
+    elif resource_type == USER:
+        if props.get("noPasswordRequired"):
+            yield given(props, "noPasswordRequired")
+        if at(props, "authenticationMode.type") == "no-password-required":
+            yield given_at(props, "authenticationMode.type")
     elif not any(is_set(props, name) for name in ("authToken", "authTokenWo", "userGroupIds")):
         yield "neither authToken nor userGroupIds is set"
 
@@ -44,6 +55,7 @@ def cache_auth_required(props: Props, resource_type: str) -> Findings:
     remedy='Set transitEncryptionEnabled to true and leave transitEncryptionMode at "required"',
     checklist=["C21"],
     frameworks=["FSBP ElastiCache.5", "CKV_AWS_30"],
+    must_know=True,
 )
 def cache_transit_encryption(props: Props) -> Findings:
     """A cache only speaks TLS."""
@@ -62,6 +74,7 @@ def cache_transit_encryption(props: Props) -> Findings:
     remedy="Set atRestEncryptionEnabled to true and kmsKeyId to the data key; it cannot be changed later",
     checklist=["C23"],
     frameworks=["FSBP ElastiCache.4", "CKV_AWS_29"],
+    must_know=True,
 )
 def cache_at_rest_encryption(props: Props) -> Findings:
     """A cache is encrypted at rest."""
@@ -83,6 +96,7 @@ def is_sharded(props: Props) -> bool:
     "(stack file: caches.<name>.shards and .replicas_per_shard)",
     checklist=["C24"],
     frameworks=["FSBP ElastiCache.3", "CKV2_AWS_50"],
+    must_know=True,
 )
 def cache_cluster_shape(
     props: Props, *, minimum_shards: Count = 3, minimum_replicas_per_shard: Count = 1
@@ -152,22 +166,31 @@ def _acl_allows(access_string: str, command: str) -> bool:
 @rule(
     RULES,
     "cache-engine-version-min",
-    types=[REPLICATION_GROUP],
+    types=[REPLICATION_GROUP, SERVERLESS],
     severity="medium",
     why="Redis 6 and older are past their end of life.",
-    remedy="Set engineVersion (stack file: caches.<name>.engine_version)",
+    remedy="Set engineVersion, or majorEngineVersion of a ServerlessCache "
+    "(stack file: caches.<name>.engine_version)",
     checklist=["C26"],
+    must_know=True,
 )
-def cache_engine_version_min(props: Props, *, minimum: str = "7.0") -> Findings:
+def cache_engine_version_min(props: Props, resource_type: str, *, minimum: str = "7.0") -> Findings:
     """A cache runs a version that is still maintained."""
-    if version(str(props.get("engineVersion") or "")) < version(minimum):
-        yield f"{given(props, 'engineVersion')}, at least {minimum} is asked for"
+    if resource_type == SERVERLESS:
+        # Has the newest where none is named, and knows majors only.
+        name, asked = "majorEngineVersion", minimum.partition(".")[0]
+        if props.get("engine") not in ENGINES or props.get(name) is None:
+            return
+    else:
+        name, asked = "engineVersion", minimum
+    if version(str(props.get(name) or "")) < version(asked):
+        yield f"{given(props, name)}, at least {asked} is asked for"
 
 
 @rule(
     RULES,
     "cache-snapshots",
-    types=[REPLICATION_GROUP],
+    types=[REPLICATION_GROUP, SERVERLESS],
     severity="low",
     why="A cache that holds jobs or sessions comes back empty without a snapshot.",
     remedy="Set snapshotRetentionLimit (stack file: caches.<name>.snapshot_retention_days)",
@@ -176,6 +199,6 @@ def cache_engine_version_min(props: Props, *, minimum: str = "7.0") -> Findings:
     advisory=True,
 )
 def cache_snapshots(props: Props, *, minimum_days: Count = 1) -> Findings:
-    """A cache is saved every day."""
-    if (props.get("snapshotRetentionLimit") or 0) < minimum_days:
+    """A cache is saved every day; Memcached cannot be."""
+    if props.get("engine") != "memcached" and (props.get("snapshotRetentionLimit") or 0) < minimum_days:
         yield f"{given(props, 'snapshotRetentionLimit')}, at least {minimum_days} days are asked for"

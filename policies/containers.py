@@ -1,13 +1,16 @@
-"""Images, containers and how they are rolled out."""
+"""Containers on ECS, and how they are rolled out."""
 
 import re
 
-from rules import Findings, Props, Rule, given, rule
+from pulumi_policy import PolicyResource
+from rules import Findings, Props, Rule, Stack, at, given, given_at, literal, rule
 from task_definitions import FUNCTION, TASK_DEFINITION, containers
 
 CLUSTER = "aws:ecs/cluster:Cluster"
 SERVICE = "aws:ecs/service:Service"
-REPOSITORY = "aws:ecr/repository:Repository"
+
+# What turns a container into its machine's master (capabilities(7)); Fargate allows SYS_PTRACE at most.
+MIGHTY = {"ALL", "SYS_ADMIN", "NET_ADMIN", "SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"}
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
@@ -22,7 +25,7 @@ RULES: list[Rule] = []
     why="A process that breaks out of its container as root is root on what it finds there.",
     remedy='Set user to the number of an unprivileged user, "1000" for Node images (system file: services.<name>.user)',
     checklist=["C50"],
-    frameworks=["FSBP ECS.4", "FSBP ECS.20", "CKV_AWS_334"],
+    frameworks=["FSBP ECS.4", "Security Hub ECS.20", "CKV_AWS_334"],
 )
 def container_non_root(props: Props) -> Findings:
     """Containers run as an unprivileged user; AWS makes an exception of log routers (FireLens)."""
@@ -42,6 +45,75 @@ def is_pinned(image: str) -> bool:
         return True
     _, colon, tag = image.rpartition("/")[2].partition(":")
     return bool(colon) and any(map(str.isdigit, tag)) and "latest" not in tag
+
+
+@rule(
+    RULES,
+    "task-isolated",
+    types=[TASK_DEFINITION],
+    severity="high",
+    why="What it shares with its machine, an intruder in the container shares with every other container on it.",
+    remedy="Set networkMode to awsvpc and leave pidMode, ipcMode, hostPath and added capabilities out",
+    checklist=["C50"],
+    frameworks=[
+        "FSBP ECS.1",
+        "FSBP ECS.3",
+        "Security Hub ECS.17",
+        "CKV_AWS_335",
+    ],
+)
+def task_isolated(props: Props) -> Findings:
+    """A task has a network, processes and files of its own."""
+    for name in ("networkMode", "pidMode", "ipcMode"):
+        if props.get(name) == "host":
+            yield given(props, name)
+    for volume in props.get("volumes") or []:
+        if volume.get("hostPath"):
+            yield f"volume {volume.get('name', '?')}: {given(volume, 'hostPath')}"
+    for where, container in containers(props):
+        added = set(at(container, "linuxParameters.capabilities.add") or []) & MIGHTY
+        if added:
+            yield f"{where}: capabilities.add holds {', '.join(sorted(added))}"
+
+
+@rule(
+    RULES,
+    "task-files-encrypted",
+    types=[TASK_DEFINITION],
+    severity="high",
+    why="NFS has no encryption of its own: the files would cross the network in the clear.",
+    remedy="Set transitEncryption of efsVolumeConfiguration to ENABLED",
+    checklist=["C67"],
+    frameworks=["Security Hub ECS.18", "CKV_AWS_97"],
+)
+def task_files_encrypted(props: Props) -> Findings:
+    """A task speaks TLS with the file systems that it mounts."""
+    for volume in props.get("volumes") or []:
+        mounted = volume.get("efsVolumeConfiguration")
+        if mounted and mounted.get("transitEncryption") != "ENABLED":
+            yield f"volume {volume.get('name', '?')}: {given(mounted, 'transitEncryption')}"
+
+
+@rule(
+    RULES,
+    "task-role-of-its-own",
+    types=[TASK_DEFINITION],
+    severity="medium",
+    why="The execution role reads every secret and pulls every image before the code runs; the code should not.",
+    remedy="Give taskRoleArn a role of its own, with what the code itself calls",
+    checklist=["C11"],
+    frameworks=["CKV_AWS_249"],
+    whole_stack=True,
+)
+def task_role_of_its_own(task: PolicyResource, _stack: Stack) -> Findings:
+    """What starts a task and what runs in it have different roles."""
+    own, starts = (
+        {role.urn for role in task.property_dependencies.get(name, [])}
+        for name in ("taskRoleArn", "executionRoleArn")
+    )
+    named = literal(task.props, "taskRoleArn")
+    if (own and own == starts) or (named and named == literal(task.props, "executionRoleArn")):
+        yield "taskRoleArn and executionRoleArn are the same role"
 
 
 @rule(
@@ -137,12 +209,48 @@ def container_insights(props: Props) -> Findings:
 
 @rule(
     RULES,
+    "ecs-exec-logged",
+    types=[CLUSTER],
+    severity="medium",
+    why="Whoever opens a shell in a container sees what the service sees; afterwards only the log knows what they did.",
+    remedy="Set configuration.executeCommandConfiguration.logging to OVERRIDE, with a log group and a key",
+    checklist=["C60"],
+    frameworks=["CKV_AWS_223"],
+    must_know=True,
+)
+def ecs_exec_logged(props: Props) -> Findings:
+    """What people type into containers is written down."""
+    if at(props, "configuration.executeCommandConfiguration.logging") == "NONE":
+        yield given_at(props, "configuration.executeCommandConfiguration.logging")
+
+
+@rule(
+    RULES,
+    "ecs-platform-current",
+    types=[SERVICE],
+    severity="medium",
+    why="The kernel and the container runtime under Fargate are patched in the newest platform version.",
+    remedy="Set platformVersion to LATEST, or leave it out",
+    checklist=["C79"],
+    frameworks=["FSBP ECS.10", "CKV_AWS_332"],
+    must_know=True,
+)
+def ecs_platform_current(props: Props) -> Findings:
+    """Fargate runs tasks on its newest platform."""
+    if props.get("platformVersion") not in {None, "LATEST"}:
+        yield given(props, "platformVersion")
+
+
+@rule(
+    RULES,
     "deployment-rollback-enabled",
     types=[SERVICE],
     severity="high",
     why="A release that does not start is otherwise retried for ever, while the service stays half updated.",
     remedy="Set enable and rollback of deploymentCircuitBreaker to true",
     checklist=["C70"],
+    must_know=True,
+    remediates={SERVICE: {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}},
 )
 def deployment_rollback_enabled(props: Props) -> Findings:
     """A deployment that fails is taken back."""
@@ -152,25 +260,3 @@ def deployment_rollback_enabled(props: Props) -> Findings:
     for name in ("enable", "rollback"):
         if breaker.get(name) is not True:
             yield f"deploymentCircuitBreaker.{given(breaker, name)}"
-
-
-@rule(
-    RULES,
-    "ecr-scan-on-push",
-    types=[REPOSITORY],
-    severity="medium",
-    why="A vulnerability is cheapest to find before the image runs; a tag that can be overwritten proves nothing.",
-    remedy="Set imageScanningConfiguration.scanOnPush to true, imageTagMutability to IMMUTABLE and give "
-    "encryptionConfigurations",
-    checklist=["C51"],
-    frameworks=["FSBP ECR.1", "FSBP ECR.2", "CKV_AWS_163", "CKV_AWS_51", "CKV_AWS_136"],
-)
-def ecr_scan_on_push(props: Props) -> Findings:
-    """Images are scanned, cannot be overwritten and are encrypted."""
-    scanning = props.get("imageScanningConfiguration") or {}
-    if scanning.get("scanOnPush") is not True:
-        yield f"imageScanningConfiguration.{given(scanning, 'scanOnPush')}"
-    if props.get("imageTagMutability") not in {"IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION"}:
-        yield given(props, "imageTagMutability")
-    if not props.get("encryptionConfigurations"):
-        yield "encryptionConfigurations is not set"

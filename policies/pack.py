@@ -1,9 +1,12 @@
-"""Turns rules into the SDK's policies, and keeps account of what could not be evaluated."""
+"""Turns rules into the SDK's policies, and adds those that give account: not-evaluated, exempted, exemptions."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+import exemptions
+from exemptions import Exemptions
+from ledger import Ledger
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -15,128 +18,188 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
-from pulumi_policy.proxy import UnknownValueError
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 from rules import Rule, Stack, Unreadable
 
 NOT_EVALUATED = "not-evaluated"
-
-
-class NotEvaluated:
-    """The rules that met a value that is not known yet: in a preview, what another resource will give."""
-
-    def __init__(self) -> None:
-        self._rules: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-
-    def add(self, rule_id: str, resource_name: str, unknown: UnknownValueError) -> None:
-        self._rules[".".join(unknown.props), resource_name].append(rule_id)
-
-    def report(self) -> str | None:
-        """One message for all of them, and an empty account; None if there are none."""
-        resources: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for (prop, resource_name), rule_ids in sorted(self._rules.items()):
-            resources[prop, ", ".join(sorted(rule_ids))].append(resource_name)
-        count = sum(map(len, self._rules.values()))
-        self._rules.clear()
-        if not count:
-            return None
-        lines = [f"  {prop} of {', '.join(names)}: {rules}" for (prop, rules), names in resources.items()]
-        return "\n".join([f"{count} checks wait for values that only `pulumi up` will know:", *lines])
+EXEMPTED = "exempted"
+EXEMPTIONS = "exemptions"
+# What these three take from the pack's configuration.
+SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    NOT_EVALUATED: {},
+    EXEMPTED: {},
+    EXEMPTIONS: exemptions.SETTINGS,
+}
 
 
 def policies(rules: Sequence[Rule]) -> list[Policy]:
-    """The SDK's policies for these rules; the last one reports what the others could not judge."""
-    waiting = NotEvaluated()
+    """The SDK's policies for these rules; the last ones say what the others kept back, and why."""
+    ledger = Ledger(Exemptions([], (), _today()))
     return [
-        *(
-            _stack_policy(rule, waiting) if rule.whole_stack else _resource_policy(rule, waiting)
-            for rule in rules
-        ),
-        _not_evaluated_policy(waiting),
+        *(StackRule(rule, ledger) if rule.whole_stack else ResourceRule(rule, ledger) for rule in rules),
+        NotEvaluated(ledger),
+        ExemptedFindings(ledger),
+        ExemptionsHold(ledger, [rule.id for rule in rules]),
     ]
 
 
-def _resource_policy(rule: Rule, waiting: NotEvaluated) -> Policy:
-    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type not in rule.types:
-            return
-        subject = (args.props, *(getattr(args, name) for name in rule.takes))
-        unknown = _judge(rule, subject, args.get_config(), args.urn, report)
+class ResourceRule(ResourceValidationPolicy):
+    """A rule about one resource. The engine asks it about resources of `types` alone (analyzer.py)."""
+
+    def __init__(self, rule: Rule, ledger: Ledger) -> None:
+        # The SDK's annotation promises an Awaitable; its code takes the properties themselves, too.
+        remediate: Any = self._remediation if rule.remediates else None
+        super().__init__(**_description(rule), validate=self._validation, remediate=remediate)
+        self.types = rule.types
+        self._rule = rule
+        self._ledger = ledger
+
+    def _validation(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
+        unknown = _judge(self._rule, self._subject(args), args.get_config(), args.urn, report, self._ledger)
         if unknown:
-            waiting.add(rule.id, args.name, unknown)
-            args.not_applicable(f"not evaluated: {unknown.message}")
+            self._ledger.waits(self._rule, args.urn, args.name, unknown, report)
+            if not self._rule.must_know:
+                args.not_applicable(f"not evaluated: {unknown.message}")
 
-    return ResourceValidationPolicy(
-        name=rule.id,
-        description=rule.what,
-        validate=validate,
-        enforcement_level=_level(rule),
-        config_schema=_config_schema(rule),
-        severity=Severity(rule.severity),
-        tags=[*rule.checklist, *rule.frameworks],
-        remediation_steps=rule.remedy,
-    )
+    def _remediation(self, args: ResourceValidationArgs) -> Mapping[str, Any] | None:
+        """The resource as it should be, where the rule finds something that a constant mends."""
+        changes = self._rule.remediates.get(args.resource_type)
+        settings = _settings(self._rule, args.get_config())
+        if not changes or not any(self._rule.check(*self._subject(args), **settings)):
+            return None
+        if self._ledger.exemptions.covering(self._rule.id, args.urn):
+            return None
+        # Set in the SDK's own view of them, which keeps what is unknown unknown and what is secret secret.
+        properties: Any = args.props
+        for name, value in changes.items():
+            properties[name] = value
+        return properties
+
+    def _subject(self, args: ResourceValidationArgs) -> tuple[Any, ...]:
+        return (args.props, *(getattr(args, name) for name in self._rule.takes))
 
 
-def _stack_policy(rule: Rule, waiting: NotEvaluated) -> Policy:
-    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        stack = Stack(args.resources)
-        for resource in stack.of(sorted(rule.types)):
-            unknown = _judge(rule, (resource, stack), args.get_config(), resource.urn, report)
+class StackRule(StackValidationPolicy):
+    """A rule about resources of its types among all that the stack declares."""
+
+    def __init__(self, rule: Rule, ledger: Ledger) -> None:
+        super().__init__(**_description(rule), validate=self._validation)
+        self._rule = rule
+        self._ledger = ledger
+
+    def _validation(self, args: StackValidationArgs, report: ReportViolation) -> None:
+        stack = Stack.shared(args.resources)
+        for resource in stack.of(sorted(self._rule.types)):
+            subject = (resource, stack)
+            unknown = _judge(self._rule, subject, args.get_config(), resource.urn, report, self._ledger)
             if unknown:
-                waiting.add(rule.id, resource.name, unknown)
-
-    return StackValidationPolicy(
-        name=rule.id,
-        description=rule.what,
-        validate=validate,
-        enforcement_level=_level(rule),
-        config_schema=_config_schema(rule),
-        severity=Severity(rule.severity),
-        tags=[*rule.checklist, *rule.frameworks],
-        remediation_steps=rule.remedy,
-    )
+                self._ledger.waits(self._rule, resource.urn, resource.name, unknown, report)
 
 
-def _level(rule: Rule) -> EnforcementLevel:
-    return EnforcementLevel.ADVISORY if rule.advisory else EnforcementLevel.MANDATORY
+class NotEvaluated(StackValidationPolicy):
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(
+            name=NOT_EVALUATED,
+            description="What could not be judged is said, never passed over.",
+            validate=self._validation,
+            enforcement_level=EnforcementLevel.ADVISORY,
+            severity=Severity.LOW,
+        )
+        self._ledger = ledger
 
-
-def _config_schema(rule: Rule) -> PolicyConfigSchema:
-    return PolicyConfigSchema({name: dict(schema) for name, schema in rule.settings.items()})
-
-
-def _not_evaluated_policy(waiting: NotEvaluated) -> Policy:
-    def validate(_: StackValidationArgs, report: ReportViolation) -> None:
-        message = waiting.report()
+    def _validation(self, _: StackValidationArgs, report: ReportViolation) -> None:
+        message = self._ledger.take_waiting()
         if message:
             report(message, None)
 
-    return StackValidationPolicy(
-        name=NOT_EVALUATED,
-        description="What could not be judged is said, never passed over.",
-        validate=validate,
-        enforcement_level=EnforcementLevel.ADVISORY,
-        severity=Severity.LOW,
-    )
+
+class ExemptedFindings(StackValidationPolicy):
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(
+            name=EXEMPTED,
+            description="A finding that is exempt is shown as long as it is.",
+            validate=self._validation,
+            enforcement_level=EnforcementLevel.ADVISORY,
+            severity=Severity.LOW,
+        )
+        self._ledger = ledger
+
+    def _validation(self, _: StackValidationArgs, report: ReportViolation) -> None:
+        for exempted in self._ledger.take_exempted():
+            report(str(exempted), exempted.urn)
+
+
+class ExemptionsHold(StackValidationPolicy):
+    """Comes last: only then is it known which exemption was of no use."""
+
+    def __init__(self, ledger: Ledger, rule_ids: Sequence[str]) -> None:
+        super().__init__(
+            name=EXEMPTIONS,
+            description="An exemption has a rule, a resource, a reason, an owner and an end, and is needed.",
+            validate=self._validation,
+            enforcement_level=EnforcementLevel.MANDATORY,
+            config_schema=_config_schema(SETTINGS[EXEMPTIONS]),
+            severity=Severity.HIGH,
+        )
+        self._ledger = ledger
+        self._rule_ids = rule_ids
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """The analyzer calls it before the first resource, since every rule needs to know what is exempt."""
+        self._ledger.exemptions = Exemptions(config.get("granted") or [], self._rule_ids, _today())
+
+    def _validation(self, _: StackValidationArgs, report: ReportViolation) -> None:
+        granted = self._ledger.exemptions
+        for problem in [*granted.problems, *granted.unused()]:
+            report(f"{problem}.", None)
+
+
+def _today() -> Any:
+    return datetime.now(UTC).date()
+
+
+def _description(rule: Rule) -> dict[str, Any]:
+    return {
+        "name": rule.id,
+        "description": rule.what.partition("\n\n")[0],  # the rest says how to set it
+        "enforcement_level": EnforcementLevel.ADVISORY if rule.advisory else EnforcementLevel.MANDATORY,
+        "config_schema": _config_schema(rule.settings),
+        "severity": Severity(rule.severity),
+        "tags": [*rule.checklist, *rule.frameworks],
+        "remediation_steps": rule.remedy,
+    }
+
+
+def _config_schema(settings: Mapping[str, Mapping[str, Any]]) -> PolicyConfigSchema:
+    return PolicyConfigSchema({name: dict(schema) for name, schema in settings.items()})
 
 
 def _judge(
-    rule: Rule, subject: tuple[Any, ...], config: Mapping[str, Any], urn: str, report: ReportViolation
+    rule: Rule,
+    subject: tuple[Any, ...],
+    config: Mapping[str, Any],
+    urn: str,
+    report: ReportViolation,
+    ledger: Ledger,
 ) -> UnknownValueError | None:
     """Report what the rule finds; return the value that stopped it, if one did."""
     for name in sorted(set(config) - set(rule.settings)):
         report(unknown_setting(rule, name), urn)
-    settings = {
-        name: _typed(schema, config[name]) for name, schema in rule.settings.items() if name in config
-    }
     try:
-        for finding in rule.check(*subject, **settings):
-            report(f"{finding}. {rule.remedy}.", urn)
+        for finding in rule.check(*subject, **_settings(rule, config)):
+            ledger.found(rule, urn, f"{finding}. {rule.remedy}.", report)
     except Unreadable as error:
-        report(f"{error}, so it cannot be judged", urn)
+        ledger.found(rule, urn, f"{error}, so it cannot be judged.", report)
     except UnknownValueError as unknown:
         return unknown
+    except KeyError as missing:
+        # A property that its type requires is only missing where the engine leaves the resource out: `up --target`.
+        return UnknownValueError(UNKNOWN_STRING_VALUE, [str(missing.args[0])])
     return None
+
+
+def _settings(rule: Rule, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _typed(schema, config[name]) for name, schema in rule.settings.items() if name in config}
 
 
 def unknown_setting(rule: Rule, name: str) -> str:

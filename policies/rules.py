@@ -6,9 +6,9 @@ have Pulumi's own names (`storageEncrypted`), whatever language the program is w
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
@@ -35,6 +35,8 @@ class Rule:
     checklist: tuple[str, ...]
     frameworks: tuple[str, ...]
     advisory: bool
+    must_know: bool
+    remediates: Mapping[str, Mapping[str, Any]]
     whole_stack: bool
     takes: tuple[str, ...]
     settings: Mapping[str, Schema]
@@ -52,6 +54,8 @@ def rule(
     checklist: Sequence[str] = (),
     frameworks: Sequence[str] = (),
     advisory: bool = False,
+    must_know: bool = False,
+    remediates: Mapping[str, Mapping[str, Any]] | None = None,
     whole_stack: bool = False,
 ) -> Callable[[Check], Check]:
     """Declare the function below as a rule about resources of `types`; its docstring says what must hold.
@@ -60,7 +64,12 @@ def rule(
     it takes `(resource, stack)` and is called once everything is declared. It yields a sentence, without the full
     stop, for each thing that is wrong; `remedy` follows it. Its keyword-only parameters are thresholds that a stack
     may set. `checklist` holds the items C1..C83 of the products' own security checklists, `frameworks` the ids of AWS
-    Foundational Security Best Practices (FSBP) and checkov.
+    Foundational Security Best Practices ("FSBP EC2.6") and of what else Security Hub checks ("Security Hub WAF.11"),
+    of the CIS AWS Foundations Benchmark with its version ("CIS 3.0 5.2"), and of checkov ("CKV_AWS_130").
+
+    A rule that meets a value which only `pulumi up` will know is not evaluated, and the report says so; with
+    `must_know` it is a violation. `remediates` holds, by type, properties whose value mends what the rule finds and
+    harms nothing that stands; the pack sets them where the configuration gives the rule the level `remediate`.
     """
 
     def declare(check: Check) -> Check:
@@ -75,6 +84,8 @@ def rule(
                 checklist=tuple(checklist),
                 frameworks=tuple(frameworks),
                 advisory=advisory,
+                must_know=must_know,
+                remediates=remediates or {},
                 whole_stack=whole_stack,
                 takes=() if whole_stack else _taken(check),
                 settings=_settings(check),
@@ -150,6 +161,19 @@ def given(props: Props, name: str) -> str:
     return f"{name} is not set" if value is None else f"{name} is {shown(value)}"
 
 
+def at(props: Props, path: str) -> Any:
+    """The value at a dotted path (`encryptAtRest.enabled`); None where a step of it is not set."""
+    found: Any = props
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def given_at(props: Props, path: str) -> str:
+    """As `given`, for a dotted path: `encryptAtRest.enabled is not set`."""
+    return given({path: at(props, path)}, path)
+
+
 def shown(value: Any) -> str:
     """A value as a reader would write it; numbers arrive from the engine as floats."""
     if isinstance(value, bool):
@@ -176,26 +200,78 @@ class Stack:
 
     # What one resource calls another by, when it says so in plain text and not by an output.
     IDENTIFIERS = ("arn", "id", "name", "bucket", "identifier", "replicationGroupId")
+    _last: ClassVar["Stack | None"] = None
 
     def __init__(self, resources: Sequence[PolicyResource]) -> None:
+        self._resources = resources
         self._by_type: dict[str, list[PolicyResource]] = {}
         for resource in resources:
             self._by_type.setdefault(resource.resource_type, []).append(resource)
+        # By property: the resources that have it, by the URN or the text that they have there.
+        self._saying: dict[str, dict[str, list[PolicyResource]]] = {}
+        self._called: dict[str, list[PolicyResource]] | None = None
+
+    @classmethod
+    def shared(cls, resources: Sequence[PolicyResource]) -> "Stack":
+        """The same view for every rule that is given the same resources, so that they share its indexes."""
+        if cls._last is None or cls._last._resources is not resources:
+            cls._last = cls(resources)
+        return cls._last
 
     def of(self, types: Sequence[str]) -> list[PolicyResource]:
         return [resource for type_ in types for resource in self._by_type.get(type_, [])]
 
+    def is_first(self, resource: PolicyResource, types: Sequence[str]) -> bool:
+        """Whether a finding about the whole stack goes to this one, of all resources of `types`."""
+        return self.of(types)[0].urn == resource.urn
+
     def referring(self, types: Sequence[str], prop: str, target: PolicyResource) -> list[PolicyResource]:
         """The resources of `types` whose property `prop` refers to `target`."""
-        return [resource for resource in self.of(types) if refers(resource, prop, target)]
+        if prop not in self._saying:
+            self._saying[prop] = _index((resource, _said(resource, prop)) for resource in self._resources)
+        found = (self._saying[prop].get(key, []) for key in (target.urn, *_names(target)))
+        return _of_types(types, found)
+
+    def referred(self, resource: PolicyResource, prop: str, types: Sequence[str]) -> list[PolicyResource]:
+        """The resources of `types` that the property `prop` of `resource` refers to."""
+        return self.called(sorted(_said(resource, prop)), types)
+
+    def called(self, names: Collection[str], types: Sequence[str]) -> list[PolicyResource]:
+        """The resources of `types` that have one of these names, ids, ARNs or URNs."""
+        if self._called is None:
+            self._called = _index((each, {each.urn, *_names(each)}) for each in self._resources)
+        return _of_types(types, (self._called.get(name, []) for name in names))
+
+
+def _index(
+    keyed: Iterable[tuple[PolicyResource, Collection[str]]],
+) -> dict[str, list[PolicyResource]]:
+    index: dict[str, list[PolicyResource]] = {}
+    for resource, keys in keyed:
+        for key in keys:
+            index.setdefault(key, []).append(resource)
+    return index
+
+
+def _of_types(types: Sequence[str], found: Iterable[list[PolicyResource]]) -> list[PolicyResource]:
+    """Each resource once, type by type."""
+    unique = {resource.urn: resource for resources in found for resource in resources}
+    return [resource for type_ in types for resource in unique.values() if resource.resource_type == type_]
+
+
+def _said(resource: PolicyResource, prop: str) -> set[str]:
+    """What the property says, as text or by an output of another resource, known or not: that resource's URN."""
+    return {found.urn for found in resource.property_dependencies.get(prop, [])} | texts(resource.props, prop)
+
+
+def _names(resource: PolicyResource) -> set[str]:
+    names = {literal(resource.props, name) for name in Stack.IDENTIFIERS}
+    return {name for name in names if isinstance(name, str) and name}
 
 
 def refers(resource: PolicyResource, prop: str, target: PolicyResource) -> bool:
     """By an output of `target`, known or not, or by one of its names written out."""
-    if any(found.urn == target.urn for found in resource.property_dependencies.get(prop, [])):
-        return True
-    names = {literal(target.props, name) for name in Stack.IDENTIFIERS} - {None}
-    return not names.isdisjoint(texts(resource.props, prop))
+    return not _said(resource, prop).isdisjoint({target.urn, *_names(target)})
 
 
 def texts(props: Props, prop: str) -> set[str]:
@@ -203,7 +279,9 @@ def texts(props: Props, prop: str) -> set[str]:
     value = literal(props, prop)
     if isinstance(value, str):
         return {value}
-    keys = value if isinstance(value, Mapping) else range(len(value or ()))
+    if not isinstance(value, Mapping | Sequence):
+        return set()
+    keys = value if isinstance(value, Mapping) else range(len(value))
     return {item for key in keys if isinstance(item := _item(value, key), str)}
 
 

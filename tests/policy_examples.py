@@ -7,156 +7,58 @@ import copy
 import json
 from typing import Any
 
-LEFT_OUT = object()
-
-INSTANCE = "aws:rds/instance:Instance"
-CLUSTER = "aws:rds/cluster:Cluster"
-PROXY = "aws:rds/proxy:Proxy"
-PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
-CLUSTER_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
-REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
-CACHE_CLUSTER = "aws:elasticache/cluster:Cluster"
-CACHE_PARAMETERS = "aws:elasticache/parameterGroup:ParameterGroup"
-CACHE_USER = "aws:elasticache/user:User"
-BROKER = "aws:mq/broker:Broker"
-INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-GROUP = "aws:ec2/securityGroup:SecurityGroup"
-GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
-DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
-TASK = "aws:ecs/taskDefinition:TaskDefinition"
-SERVICE = "aws:ecs/service:Service"
-FUNCTION = "aws:lambda/function:Function"
-VPN = "aws:ec2clientvpn/endpoint:Endpoint"
-VPN_AUTHORIZATION = "aws:ec2clientvpn/authorizationRule:AuthorizationRule"
-PASSWORD = "random:index/randomPassword:RandomPassword"
-BYTES = "random:index/randomBytes:RandomBytes"
-SECRET = "aws:secretsmanager/secretVersion:SecretVersion"
-REPOSITORY = "aws:ecr/repository:Repository"
-LISTENER = "aws:lb/listener:Listener"
-BALANCER = "aws:lb/loadBalancer:LoadBalancer"
-TARGETS = "aws:lb/targetGroup:TargetGroup"
-DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
-RESPONSE_HEADERS = "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
-DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
-JOB = "kubernetes:batch/v1:Job"
-CRON_JOB = "kubernetes:batch/v1:CronJob"
-KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
-PODS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
-INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
-KUBERNETES_CLUSTER = "aws:eks/cluster:Cluster"
-LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
-
-CONTAINER = {
-    "name": "api",
-    "image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/api:1.4.2",
-    "essential": True,
-    "user": "1000",
-    "command": ["node", "dist/main.js"],
-    "portMappings": [{"containerPort": 4400}],
-    "environment": [
-        {"name": "NODE_ENV", "value": "production"},
-        {"name": "API_KEY_REQUIRED", "value": "true"},
-        {"name": "CORS_ORIGIN", "value": "https://rentfix.com,https://app.rentfix.com"},
-    ],
-    "secrets": [
-        {"name": "DB_PASSWORD", "valueFrom": "arn:aws:secretsmanager:us-east-1:111122223333:secret:db"}
-    ],
-    "healthCheck": {"command": ["CMD", "node", "health.js"]},
-    "readonlyRootFilesystem": True,
-    "logConfiguration": {"logDriver": "awslogs"},
-}
-
-POD_CONTAINER = {
-    "name": "api",
-    "image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/api:1.4.2",
-    "ports": [{"name": "http", "containerPort": 4400}],
-    "env": [
-        {"name": "NODE_ENV", "value": "production"},
-        {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
-    ],
-    "resources": {
-        "requests": {"cpu": "500m", "memory": "512Mi"},
-        "limits": {"cpu": "1000m", "memory": "1Gi"},
-    },
-    "livenessProbe": {"httpGet": {"path": "/health", "port": 4400}},
-    "readinessProbe": {"httpGet": {"path": "/health/ready", "port": 4400}},
-    "securityContext": {"allowPrivilegeEscalation": False},
-}
-
-
-def pod(container=None, **changes):
-    """The `spec` of a workload with one more or other property in the pod, or in its container."""
-    spoilt = {
-        key: value for key, value in {**POD_CONTAINER, **(container or {})}.items() if value is not LEFT_OUT
-    }
-    return {
-        "template": {
-            "spec": {"securityContext": {"runAsNonRoot": True}, "containers": [spoilt], **changes},
-        }
-    }
-
-
-SECURE_ANSWERS = {
-    "strict_transport_security": "max-age=31536000; includeSubDomains",
-    "x_content_type_options": "nosniff",
-    "x_frame_options": "DENY",
-}
-SECURE_BALANCER = {
-    "routing.http.drop_invalid_header_fields.enabled": "true",
-    "deletion_protection.enabled": "true",
-    "access_logs.s3.enabled": "true",
-}
-
-
-def headers(**changes):
-    """The listener's headers, with another one or one left out."""
-    return _pairs({
-        f"routing.http.response.{key}.header_value": value
-        for key, value in {**SECURE_ANSWERS, **changes}.items()
-    })  # fmt: skip
-
-
-def balancer(**changes):
-    """What is asked of the load balancer, with dots as two underscores."""
-    return _pairs({**SECURE_BALANCER, **{key.replace("__", "."): value for key, value in changes.items()}})
-
-
-def _pairs(values):
-    return ",".join(f"{key}={value}" for key, value in values.items() if value is not LEFT_OUT)
-
-
-def ingress(class_name="alb", **changes):
-    """An Ingress with these annotations changed; hyphens are underscores in their names."""
-    said = {
-        "scheme": "internet-facing",
-        "listen-ports": '[{"HTTP": 80}, {"HTTPS": 443}]',
-        "ssl-redirect": "443",
-        "ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        "certificate-arn": "arn:aws:acm:us-east-1:111122223333:certificate/api",
-        "wafv2-acl-arn": "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/waf/1",
-        "healthcheck-path": "/health",
-        "load-balancer-attributes": balancer(),
-        "listener-attributes.HTTPS-443": headers(),
-        **{key.replace("_", "-"): value for key, value in changes.items()},
-    }
-    annotations = {
-        f"alb.ingress.kubernetes.io/{key}": value for key, value in said.items() if value is not LEFT_OUT
-    }
-    return {"metadata": {"annotations": annotations}, "spec": {"ingressClassName": class_name}}
-
-
-def in_every_workload(*offences):
-    """The same offences in the pods of every kind of workload."""
-    return {
-        kind: [
-            ({"spec": {"jobTemplate": {"spec": spec}} if kind == CRON_JOB else spec}, said)
-            for spec, said in offences
-        ]
-        for kind in PODS
-    }
-
+from tests import policy_examples_edge as edge
+from tests import policy_examples_stores as stores
+from tests.policy_builders import (
+    BALANCER,
+    BROKER,
+    BYTES,
+    CACHE_CLUSTER,
+    CACHE_PARAMETERS,
+    CACHE_USER,
+    CLUSTER,
+    CLUSTER_PARAMETERS,
+    CONTAINER,
+    DEFAULT_GROUP,
+    DISTRIBUTION,
+    FROM_GROUP,
+    FUNCTION,
+    GROUP,
+    GROUP_RULE,
+    INGRESS,
+    INGRESS_RULE,
+    INSTANCE,
+    KUBERNETES_CLUSTER,
+    KUBERNETES_SECRET,
+    LAUNCH_TEMPLATE,
+    LEFT_OUT,
+    LISTENER,
+    PARAMETERS,
+    PASSWORD,
+    PODS,
+    PROXY,
+    REPLICATION_GROUP,
+    REPOSITORY,
+    RESPONSE_HEADERS,
+    SECRET,
+    SERVICE,
+    STRONG,
+    TARGETS,
+    TASK,
+    VPN,
+    VPN_AUTHORIZATION,
+    balancer,
+    container,
+    headers,
+    ingress,
+    ingress_rule,
+    opened,
+    parameters,
+    pod,
+    statement,
+    variable,
+    workload,
+)
 
 POLICY = {
     "Version": "2012-10-17",
@@ -177,9 +79,6 @@ POLICY = {
         {"Effect": "Deny", "Action": "*", "Resource": "*"},
     ],
 }
-
-STRONG = "Zx7kQ2mN9pLw4rTy"
-FROM_GROUP = "sg-0123456789abcdef0"
 
 GOOD_CACHE = {
     "description": "sessions",
@@ -309,8 +208,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "sourceSecurityGroupId": FROM_GROUP,
     },
     DEFAULT_GROUP: {"ingress": []},
-    **{kind: {"spec": pod()} for kind in PODS if kind != CRON_JOB},
-    CRON_JOB: {"spec": {"jobTemplate": {"spec": pod()}}},
+    **{kind: workload(kind, pod()) for kind in PODS},
     KUBERNETES_SECRET: {"type": "Opaque"},
     KUBERNETES_CLUSTER: {
         "vpcConfig": {"endpointPublicAccess": False, "endpointPrivateAccess": True},
@@ -387,10 +285,11 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": CORS,
     "aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2": CORS,
-    "aws:backup/plan:Plan": {"rules": [{"ruleName": "daily", "lifecycle": {"deleteAfter": 30}}]},
 }
 
 GOOD[INGRESS] = ingress()
+for kind, props in [*stores.GOOD.items(), *edge.GOOD.items()]:
+    GOOD[kind] = {**GOOD.get(kind, {}), **props}
 
 # What iam-no-static-keys looks at is never good: there is no compliant user, only an allowed one.
 NEVER_GOOD = {"aws:iam/accessKey:AccessKey", "aws:iam/user:User"}
@@ -411,104 +310,7 @@ def spoiled(resource_type, changes):
     return props
 
 
-def container(**changes):
-    """The containers with one more or other property in the good one."""
-    spoiled = {key: value for key, value in {**CONTAINER, **changes}.items() if value is not LEFT_OUT}
-    return {"containerDefinitions": json.dumps([spoiled])}
-
-
-def variable(name, value):
-    return container(environment=[{"name": name, "value": value}])
-
-
-def statement(**changes):
-    return {
-        "policy": json.dumps({"Statement": [{"Effect": "Allow", "Resource": "arn:aws:s3:::a/*", **changes}]})
-    }
-
-
-def opened(protocol="tcp", ports=(5432, 5432), **source):
-    """One inline ingress block."""
-    return {"ingress": [{"protocol": protocol, "fromPort": ports[0], "toPort": ports[1], **source}]}
-
-
-def ingress_rule(protocol, ports, **source):
-    """The same as a rule resource of its own."""
-    changes = {
-        "ipProtocol": protocol,
-        "fromPort": ports[0],
-        "toPort": ports[1],
-        "referencedSecurityGroupId": LEFT_OUT,
-    }
-    return {**changes, **source}
-
-
-def parameters(**values):
-    return {
-        "parameters": [{"name": name.replace("__", "."), "value": value} for name, value in values.items()]
-    }
-
-
 OFFENCES = {
-    "k8s-image-pinned": in_every_workload(
-        (pod({"image": "nx-api:latest"}), 'container api: image is "nx-api:latest"'),
-        (pod({"image": "nx-api"}), 'container api: image is "nx-api"'),
-    ),
-    "k8s-secrets-by-reference": {
-        **in_every_workload(
-            (
-                pod({"env": [{"name": "JWT_SECRET", "value": STRONG}]}),
-                "container api: JWT_SECRET is a plain variable",
-            ),
-            (
-                pod({"env": [{"name": "STORE", "value": "postgresql://app:changeit@db/app"}]}),
-                "container api: the value of STORE holds a credential",
-            ),
-        ),
-        KUBERNETES_SECRET: [
-            ({"data": {"key": "dmFsdWU="}}, "data holds values"),
-            ({"stringData": {"key": "value"}}, "stringData holds values"),
-        ],
-    },
-    "k8s-non-root": in_every_workload(
-        (pod(securityContext={}), "container api: runAsNonRoot is not true"),
-        (
-            pod(securityContext={"runAsNonRoot": True, "runAsUser": 0}),
-            "container api: runAsNonRoot is not true",
-        ),
-        (pod(hostNetwork=True), "hostNetwork is true"),
-        (pod(volumes=[{"name": "root", "hostPath": {"path": "/"}}]), "volume root: hostPath is set"),
-        (
-            pod({"securityContext": {"allowPrivilegeEscalation": False, "privileged": True}}),
-            "container api: privileged is true",
-        ),
-        (pod({"securityContext": {}}), "container api: allowPrivilegeEscalation is not set"),
-    ),
-    "k8s-probes-and-limits": in_every_workload(
-        (
-            pod({"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1"}}}),
-            "container api: limits.memory is not set",
-        ),
-        (pod({"livenessProbe": LEFT_OUT}), "container api: livenessProbe is not set"),
-        (pod({"readinessProbe": LEFT_OUT}), "container api: readinessProbe is not set"),
-    ),
-    "eks-cluster-closed": {
-        KUBERNETES_CLUSTER: [
-            ({"vpcConfig.endpointPublicAccess": True}, "vpcConfig: endpointPublicAccess is true"),
-            ({"vpcConfig": LEFT_OUT}, "vpcConfig: endpointPublicAccess is not set"),
-            ({"encryptionConfig": LEFT_OUT}, "encryptionConfig does not name secrets"),
-            ({"enabledClusterLogTypes": ["api"]}, "enabledClusterLogTypes lacks audit"),
-        ],
-    },
-    "ec2-machine-closed": {
-        LAUNCH_TEMPLATE: [
-            ({"metadataOptions": LEFT_OUT}, "metadataOptions: httpTokens is not set"),
-            (
-                {"blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {}}]},
-                "disk /dev/xvda: encrypted is not set",
-            ),
-        ],
-    },
     "rds-encrypted": {
         INSTANCE: [
             ({"storageEncrypted": LEFT_OUT}, "storageEncrypted is not set"),
@@ -887,13 +689,6 @@ OFFENCES = {
             ({"deploymentCircuitBreaker.enable": LEFT_OUT}, "deploymentCircuitBreaker.enable is not set"),
         ],
     },
-    "ecr-scan-on-push": {
-        REPOSITORY: [
-            ({"imageScanningConfiguration": LEFT_OUT}, "imageScanningConfiguration.scanOnPush is not set"),
-            ({"imageTagMutability": "MUTABLE"}, 'imageTagMutability is "MUTABLE"'),
-            ({"encryptionConfigurations": LEFT_OUT}, "encryptionConfigurations is not set"),
-        ],
-    },
     "no-plaintext-secrets-in-env": {
         TASK: [
             (variable("DB_PASSWORD", STRONG), "container api: DB_PASSWORD is a plain variable"),
@@ -901,7 +696,7 @@ OFFENCES = {
             (variable("SENTRY_DSN", "https://a"), "container api: SENTRY_DSN is a plain variable"),
             (variable("REDIS_URL", "rediss://cache:6379"), "container api: REDIS_URL is a plain variable"),
             (
-                variable("UPSTREAM", "postgres://app:hunter2@db:5432/rentfix"),
+                variable("UPSTREAM", "https://app:hunter2@search:9200/rentfix"),
                 "container api: the value of UPSTREAM holds a credential",
             ),
             (
@@ -1040,7 +835,7 @@ OFFENCES = {
         ],
         "aws:cloudfront/distribution:Distribution": [
             (
-                {"viewerCertificate": {"cloudfrontDefaultCertificate": True}},
+                {"viewerCertificate.minimumProtocolVersion": LEFT_OUT},
                 "viewerCertificate.minimumProtocolVersion is not set",
             ),
         ],
@@ -1227,14 +1022,6 @@ OFFENCES = {
             ({"retentionInDays": 7}, "retentionInDays is 7, at least 30 days are asked for (0 is for ever)"),
         ],
     },
-    "backup-retention-30d": {
-        "aws:backup/plan:Plan": [
-            (
-                {"rules": [{"ruleName": "daily", "lifecycle": {"deleteAfter": 7.0}}]},
-                'rule "daily" deletes after 7 days, at least 30 are asked for',
-            ),
-        ],
-    },
 }
 
 # Each threshold a stack may set: an offence, and the setting under which it is none.
@@ -1269,10 +1056,10 @@ THRESHOLDS = [
         {"retentionInDays": 7},
         {"minimum_days": 7},
     ),
-    (
-        "backup-retention-30d",
-        "aws:backup/plan:Plan",
-        {"rules": [{"lifecycle": {"deleteAfter": 7}}]},
-        {"minimum_days": 7},
-    ),
 ]
+
+for rule_id, by_type in [*stores.OFFENCES.items(), *edge.OFFENCES.items()]:
+    for kind, offences in by_type.items():
+        OFFENCES.setdefault(rule_id, {}).setdefault(kind, []).extend(offences)
+THRESHOLDS += [*stores.THRESHOLDS, *edge.THRESHOLDS]
+TRIED_ELSEWHERE = edge.TRIED_ELSEWHERE

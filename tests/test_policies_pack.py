@@ -4,11 +4,14 @@ import json
 import re
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import conversions
 import pytest
+from analyzer import ByType
 from catalogue import RULES
 from configuration import problems
+from google.protobuf import json_format
 from pack import policies
 from pulumi.runtime import proto
 from pulumi_policy import EnforcementLevel, policy
@@ -19,36 +22,47 @@ POLICIES = Path(__file__).parent.parent / "policies"
 INSTANCE = "aws:rds/instance:Instance"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 BUCKET = "aws:s3/bucket:Bucket"
+TOPIC = "aws:sns/topic:Topic"
+ACTIVITY = "aws:sfn/activity:Activity"  # no rule is about it
 
 
 class Engine:
     """Asks the SDK's server what the engine would ask it."""
 
     def __init__(self, rules=RULES, config=None):
-        self.server = policy._PolicyAnalyzerServicer(
-            "groundwork", "0.1.0", policies(rules), EnforcementLevel.MANDATORY
-        )
+        self.server = ByType("groundwork", "0.1.0", policies(rules), EnforcementLevel.MANDATORY)
         if config:
-            self.server.Configure(
-                proto.ConfigureAnalyzerRequest(policyConfig={k: configured(v) for k, v in config.items()}),
-                None,
-            )
+            self.configure(config)
+
+    def configure(self, config):
+        request = proto.ConfigureAnalyzerRequest(policyConfig={k: configured(v) for k, v in config.items()})
+        self.server.Configure(request, None)
 
     def analyze(self, resource_type, props, name="example"):
-        request = proto.AnalyzeRequest(type=resource_type, urn=f"urn:{name}", name=name)
+        request = proto.AnalyzeRequest(type=resource_type, urn=f"urn::{name}", name=name)
         request.properties.update(props)
         return self.server.Analyze(request, None)
+
+    def remediate(self, resource_type, props, name="example"):
+        """The properties that come back, None where nothing was changed."""
+        request = proto.AnalyzeRequest(type=resource_type, urn=f"urn::{name}", name=name)
+        request.properties.update(props)
+        changed = [dict(each.properties) for each in self.server.Remediate(request, None).remediations]
+        return changed[-1] if changed else None
 
     def analyze_stack(self, *resources):
         request = proto.AnalyzeStackRequest()
         for name, resource_type, props in resources:
-            declared = request.resources.add(type=resource_type, urn=f"urn:{name}", name=name)
+            declared = request.resources.add(type=resource_type, urn=f"urn::{name}", name=name)
             declared.properties.update(props)
         return self.server.AnalyzeStack(request, None)
 
 
 def configured(settings):
-    config = proto.PolicyConfig(enforcementLevel=proto.MANDATORY)
+    """As the engine would send it: a level, thresholds, or both."""
+    settings = {"enforcementLevel": settings} if isinstance(settings, str) else dict(settings)
+    level = settings.pop("enforcementLevel", "mandatory")
+    config = proto.PolicyConfig(enforcementLevel=proto.EnforcementLevel.Value(level.upper()))
     config.properties.update(settings)
     return config
 
@@ -81,15 +95,13 @@ def test_a_rule_that_only_advises_does_not_stop_the_deployment():
 
 def test_a_violation_among_several_resources_names_its_own():
     engine = Engine(only("s3-encrypted"))
-    [diagnostic] = engine.analyze_stack(
-        ("topic", "aws:sns/topic:Topic", {}), ("logs", BUCKET, {})
-    ).diagnostics
-    assert diagnostic.urn == "urn:logs"
+    [diagnostic] = engine.analyze_stack(("topic", TOPIC, {}), ("logs", BUCKET, {})).diagnostics
+    assert diagnostic.urn == "urn::logs"
     assert "no BucketServerSideEncryptionConfiguration names the bucket." in diagnostic.message
 
 
 def test_other_types_are_left_alone():
-    response = Engine().analyze("aws:sns/topic:Topic", {"displayName": UNKNOWN_STRING_VALUE})
+    response = Engine().analyze(ACTIVITY, {"name": UNKNOWN_STRING_VALUE})
     assert not response.diagnostics
     assert not response.not_applicable
 
@@ -132,22 +144,59 @@ def test_a_stack_rule_that_meets_an_unknown_value_judges_the_other_resources():
     assert "  policy of logs: s3-tls-only" in messages(response)["not-evaluated"]
 
 
+def test_a_rule_about_the_whole_stack_has_a_level_too():
+    unnamed = ("logs", BUCKET, {"bucket": "logs"})
+    [found] = Engine(only("s3-encrypted")).analyze_stack(unnamed).diagnostics
+    assert found.enforcementLevel == proto.MANDATORY
+    [found] = Engine(only("s3-encrypted"), {"s3-encrypted": "advisory"}).analyze_stack(unnamed).diagnostics
+    assert found.enforcementLevel == proto.ADVISORY
+    [found] = Engine(only("s3-encrypted"), {"s3-encrypted": "remediate"}).analyze_stack(unnamed).diagnostics
+    assert found.enforcementLevel == proto.MANDATORY, "nothing about a whole stack can be mended"
+    assert not Engine(only("s3-encrypted"), {"s3-encrypted": "disabled"}).analyze_stack(unnamed).diagnostics
+
+
+def test_the_stack_is_made_once_for_all_rules_about_it(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        policy,
+        "PolicyResource",
+        lambda *given: (
+            made.append(given)
+            or SimpleNamespace(
+                resource_type=given[0],
+                props=given[1],
+                urn=given[2],
+                name=given[3],
+                dependencies=[],
+                property_dependencies={},
+            )
+        ),
+    )
+    rules = [rule for rule in RULES if rule.id in {"s3-encrypted", "s3-block-public", "s3-tls-only"}]
+    found = messages(Engine(rules).analyze_stack(("logs", BUCKET, {"bucket": "logs"}), ("topic", TOPIC, {})))
+    assert set(found) == {"s3-encrypted", "s3-block-public", "s3-tls-only"}
+    assert len(made) == 2
+
+
 def test_what_was_found_before_an_unknown_value_is_reported_all_the_same():
-    props = {"engine": "postgres", "deletionProtection": False, "skipFinalSnapshot": UNKNOWN_STRING_VALUE}
-    engine = Engine(only("rds-deletion-protection"))
-    assert (
-        "deletionProtection is false" in messages(engine.analyze(INSTANCE, props))["rds-deletion-protection"]
-    )
-    assert (
-        "skipFinalSnapshot of example: rds-deletion-protection"
-        in messages(engine.analyze_stack())["not-evaluated"]
-    )
+    props = {"vpcConfig": {"endpointPublicAccess": True}, "encryptionConfig": UNKNOWN_STRING_VALUE}
+    engine = Engine(only("eks-cluster-closed"))
+    said = messages(engine.analyze("aws:eks/cluster:Cluster", props))["eks-cluster-closed"]
+    assert "endpointPublicAccess is true" in said
+    waiting = messages(engine.analyze_stack())["not-evaluated"]
+    assert "encryptionConfig of example: eks-cluster-closed" in waiting
+
+
+def test_a_resource_that_a_targeted_run_leaves_out_is_not_judged():
+    engine = Engine(only("rds-force-ssl"))
+    assert not engine.analyze("aws:rds/parameterGroup:ParameterGroup", {}, "parameters").diagnostics
+    assert "  family of parameters: rds-force-ssl" in messages(engine.analyze_stack())["not-evaluated"]
 
 
 def test_a_document_that_cannot_be_read_is_a_violation():
     said = messages(Engine(only("container-non-root")).analyze(TASK, {"containerDefinitions": "["}))
     assert said["container-non-root"].endswith(
-        "containerDefinitions is not a JSON document, so it cannot be judged"
+        "containerDefinitions is not a JSON document, so it cannot be judged."
     )
 
 
@@ -245,7 +294,7 @@ def test_a_resource_is_converted_once_for_all_rules(monkeypatch):
         monkeypatch.setattr(policy, name, getattr(policy, name))
     monkeypatch.setattr(policy, "deserialize_properties", count)
     before = messages(Engine().analyze(INSTANCE, {"engine": "postgres"}))
-    assert len(converted) == len([rule for rule in RULES if not rule.whole_stack])
+    assert len(converted) == len([rule for rule in RULES if INSTANCE in rule.types and not rule.whole_stack])
 
     converted.clear()
     conversions.share()
@@ -255,8 +304,91 @@ def test_a_resource_is_converted_once_for_all_rules(monkeypatch):
     assert "storageEncrypted is not set" not in str(
         messages(engine.analyze(INSTANCE, {"storageEncrypted": True}))
     )
+    converted.clear()
     engine.analyze_stack(("a", BUCKET, {}), ("b", BUCKET, {}))
-    assert len(converted) == 4, "two resources by themselves, two in the stack"
+    assert len(converted) == 2, "not once for each of the rules about the whole stack"
+
+
+def test_what_no_rule_is_about_is_not_even_converted(monkeypatch):
+    monkeypatch.setattr(policy, "deserialize_properties", None)
+    assert not Engine().analyze(ACTIVITY, {}).diagnostics
+    with pytest.raises(TypeError):
+        Engine().analyze(INSTANCE, {})
+
+
+def test_a_rule_that_must_know_fails_where_it_cannot():
+    rules: list[Rule] = []
+
+    @rule(rules, "topic-named", types=[TOPIC], severity="low", why="Why.", remedy="Name it", must_know=True)
+    def topic_named(props):
+        """A topic has a name."""
+        if not props.get("displayName"):
+            yield "it has none"
+
+    engine = Engine(rules)
+    response = engine.analyze(TOPIC, {"displayName": UNKNOWN_STRING_VALUE})
+    assert messages(response)["topic-named"].endswith(
+        "displayName is not known in a preview, and has to be: write the value itself. Name it."
+    )
+    assert not response.not_applicable
+    assert not engine.analyze_stack().diagnostics
+    assert not engine.analyze(TOPIC, {"displayName": "alerts"}).diagnostics
+
+
+def remediating(level):
+    rules: list[Rule] = []
+
+    @rule(
+        rules,
+        "topic-signed",
+        types=[TOPIC, BUCKET],
+        severity="low",
+        why="Why.",
+        remedy="Sign",
+        remediates={TOPIC: {"signatureVersion": 2}},
+    )
+    def topic_signed(props, *, minimum: int = 2):
+        """A topic signs."""
+        if (props.get("signatureVersion") or 1) < minimum:
+            yield "it does not"
+
+    return Engine(rules, {"topic-signed": level} if level else None)
+
+
+def test_nothing_is_changed_unless_the_configuration_says_so():
+    assert remediating(None).remediate(TOPIC, {"displayName": "a"}) is None
+    assert remediating("mandatory").remediate(TOPIC, {"displayName": "a"}) is None
+    assert set(messages(remediating("mandatory").analyze(TOPIC, {}))) == {"topic-signed"}
+
+
+def test_a_remediation_changes_only_what_the_rule_finds_and_keeps_the_rest():
+    engine = remediating("remediate")
+    tags = {"team": UNKNOWN_STRING_VALUE, "list": [1, "a", {"b": UNKNOWN_STRING_VALUE}]}
+    changed = engine.remediate(TOPIC, {"signatureVersion": 1, "tags": tags})
+    assert changed["signatureVersion"] == 2
+    assert json_format.MessageToDict(changed["tags"]) == tags
+    assert engine.remediate(TOPIC, {"signatureVersion": 2}) is None
+    assert engine.remediate(BUCKET, {}) is None, "there is none for this type"
+    assert engine.remediate("aws:sqs/queue:Queue", {}) is None
+
+
+def test_what_is_exempt_is_not_remediated():
+    granted = {
+        "rule": "topic-signed",
+        "resource": "example",
+        "reason": "r",
+        "owner": "o",
+        "expires": "2999-01-01",
+    }
+    engine = remediating("remediate")
+    config = {"topic-signed": "remediate", "exemptions": {"granted": [granted]}}
+    engine.configure(config)
+    assert engine.remediate(TOPIC, {}) is None
+    assert engine.remediate(TOPIC, {}, "another") is not None
+
+
+def test_a_threshold_counts_for_a_remediation():
+    assert remediating({"enforcementLevel": "remediate", "minimum": 1}).remediate(TOPIC, {}) is None
 
 
 def test_a_rule_is_declared_in_ten_lines():
@@ -265,7 +397,7 @@ def test_a_rule_is_declared_in_ten_lines():
     @rule(
         rules,
         "topic-named",
-        types=["aws:sns/topic:Topic"],
+        types=[TOPIC],
         severity="low",
         why="Why.",
         remedy="Do",
@@ -277,7 +409,7 @@ def test_a_rule_is_declared_in_ten_lines():
             yield f"{name} is short"
 
     assert [topic.settings for topic in rules] == [{"minimum": {"type": "integer", "default": 3}}]
-    said = messages(Engine(rules).analyze("aws:sns/topic:Topic", {"displayName": "a"}, "alerts"))
+    said = messages(Engine(rules).analyze(TOPIC, {"displayName": "a"}, "alerts"))
     assert said == {"topic-named": "A topic has a name.\nalerts is short. Do."}
 
 
