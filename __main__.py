@@ -8,12 +8,13 @@ a layer in each file. A layer takes what it needs of the layers before it, and r
 import pulumi
 
 from settings import loader
-from wiring import edge, foundation, metrics, outputs, recovery, stores, watching, workloads
+from wiring import ci_access, edge, foundation, metrics, outputs, recovery, stores, watching, workloads
 
 settings = loader.from_pulumi()
 for warning in settings.warnings:
     pulumi.warn(warning)
 
+seen = ci_access.watch(settings)  # before all: what every role gets, and what a pipeline's rights follow from
 base = foundation.build(settings)  # keys, network, firewall, who is told
 data = stores.build(settings, base)  # database, caches, secrets
 gauges = metrics.build(settings, base)  # Prometheus, Grafana
@@ -21,6 +22,7 @@ front = edge.build(settings, base, gauges, data)  # DNS, certificate, load balan
 work = workloads.build(settings, base, gauges, data, front)  # registries, cluster, services, tasks
 safety = recovery.build(settings, base, data, work)  # backups, restore tests, dumps, upkeep
 eyes = watching.build(settings, base, gauges, data, front, work, safety)  # alarms, objectives, dashboard
+pipeline = ci_access.build(settings, base, seen)  # after all: the roles of jobs on GitHub
 
-for name, value in outputs.of(settings, base, gauges, data, front, work, safety, eyes).items():
+for name, value in outputs.of(settings, base, gauges, data, front, work, safety, eyes, pipeline).items():
     pulumi.export(name, value)

@@ -11,6 +11,9 @@ from typing import Literal
 
 Command = Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]
 
+# A setting of the session that only the bootstrap knows.
+PASSWORD_SETTING = "groundwork.password"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RowPolicy:
@@ -67,10 +70,11 @@ def sql(bootstrap: Bootstrap) -> str:
 
 
 def _statements(bootstrap: Bootstrap) -> Iterator[str]:
-    # The server logs the text of a statement that fails, and that of ALTER ROLE holds a password. Not every
-    # managed service lets its master user set this, so it stands before the line that makes errors final.
-    yield "SET log_min_error_statement = 'panic';"
     yield "\\set ON_ERROR_STOP on"
+    # The server logs the text of a statement that fails, and one of them holds a password. Not every managed service
+    # lets its master user set this.
+    quiet = "SET log_min_error_statement = 'panic'; EXCEPTION WHEN insufficient_privilege THEN NULL;"
+    yield f"DO $$BEGIN {quiet} END$$;"
     for extension in bootstrap.extensions:
         yield f"CREATE EXTENSION IF NOT EXISTS {identifier(extension)};"
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
@@ -88,9 +92,7 @@ def _role(role: str, wanted: Role, database: str) -> Iterator[str]:
     )
     # What a role makes is its own; only as its member may the master dump, vacuum or reindex that too.
     yield f"GRANT {name} TO CURRENT_USER;"
-    yield f"\\getenv password {password_variable(role)}"
-    yield f"ALTER ROLE {name} LOGIN PASSWORD :'password';"
-    yield "\\unset password"
+    yield from _password(role)
     # Taken away first, so that what is no longer in the system file is gone afterwards; in one transaction, so that
     # nobody who works meanwhile is without it.
     yield "BEGIN;"
@@ -105,6 +107,24 @@ def _role(role: str, wanted: Role, database: str) -> Iterator[str]:
     for schema, privileges in wanted.schemas.items():
         if schema != "public":
             yield from _schema(name, schema, privileges)
+
+
+def _password(role: str) -> Iterator[str]:
+    """By a setting of the session: pg_stat_statements keeps the whole text of an ALTER ROLE, password and all, for
+    everybody who may read statistics, and the log that of a slow one. Of a SELECT it keeps `$1`.
+    """
+    setting = literal(PASSWORD_SETTING)
+    change = literal(f"ALTER ROLE {identifier(role)} LOGIN PASSWORD %L")
+    # The error that PostgreSQL itself would raise has the statement in its context.
+    refused = f"RAISE EXCEPTION {literal(f'the password of {role} was not set: %')}, SQLERRM"
+    yield f"\\getenv password {password_variable(role)}"
+    yield f"SELECT set_config({setting}, :'password', false) IS NULL AS unset \\gset"
+    yield "\\unset password"
+    yield (
+        f"DO $$BEGIN EXECUTE format({change}, current_setting({setting})); "
+        f"EXCEPTION WHEN OTHERS THEN {refused}; END$$;"
+    )
+    yield f"SELECT set_config({setting}, '', false) IS NULL AS unset \\gset"
 
 
 def _schema(role: str, schema: str, privileges: Sequence[str]) -> Iterator[str]:

@@ -3,12 +3,15 @@
 Values may be Inputs, so a statement can name a resource that does not exist yet. Nothing is created here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 
 from components import _json
+
+# IAM, CloudFront and Route 53 answer in this region alone, whatever the stack's is.
+GLOBAL_REGION = "us-east-1"
 
 Strings = pulumi.Input[str] | Sequence[pulumi.Input[str]]
 Conditions = Mapping[str, Mapping[str, Strings]]
@@ -21,6 +24,7 @@ class Statement(TypedDict):
     Effect: Literal["Allow", "Deny"]
     Action: Sequence[str]
     Resource: NotRequired[Sequence[pulumi.Input[str]]]
+    NotResource: NotRequired[Sequence[pulumi.Input[str]]]  # to refuse all but these; never to allow
     Principal: NotRequired[Principals]
     Condition: NotRequired[Conditions]
     Sid: NotRequired[str]
@@ -55,6 +59,16 @@ def statement(
     if sid is not None:
         made["Sid"] = sid
     return made
+
+
+def bearing(tags: Mapping[str, str]) -> dict[str, Strings]:
+    """What a condition's StringEquals says of resources that bear all of these tags."""
+    return {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
+
+
+def in_regions(regions: Iterable[str]) -> dict[str, Mapping[str, Strings]]:
+    """The condition that a call is to one of these regions, or to what has none."""
+    return {"StringEquals": {"aws:RequestedRegion": sorted({*regions, GLOBAL_REGION})}}
 
 
 def document(*statements: Statement) -> pulumi.Output[str]:

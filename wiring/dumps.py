@@ -23,8 +23,12 @@ WRITES = {
     ".sql": "pg_dump --clean --if-exists",
     ".dump": "pg_dump --format=custom",
 }
-# sed, so that what follows only sees statements: a row of a table may begin with the same words.
-OUTSIDE_OF_ROWS = r"-e '/^COPY .* FROM stdin;$/,/^\\\.$/b'"
+# sed, so that what follows only sees statements: a row of a table may begin with the same words. A table without rows
+# is left out: PostGIS' own are dumped like that, and RDS lets nobody write to them. A label ends at its line's end.
+OUTSIDE_OF_ROWS = " ".join(
+    f"-e '{part}'"
+    for part in (r"/^COPY .* FROM stdin;$/{", "N", r"/\n\\\.$/d", ":rows", "n", r"/^\\\.$/!b rows", "b", "}")
+)
 
 
 def ending(dump: Dump) -> str:

@@ -64,13 +64,17 @@ def _private_services(settings: Settings) -> list[str]:
     ]
 
 
+def own_tags(settings: Settings) -> dict[str, str]:
+    """What everything of the stack bears, and nothing else does."""
+    return {"system": settings.name, "environment": settings.environment}
+
+
+def tags_of(settings: Settings) -> dict[str, str]:
+    return {**settings.tags, **own_tags(settings), "managed-by": "groundwork"}
+
+
 def build(settings: Settings) -> Foundation:
-    tags = {
-        **settings.tags,
-        "system": settings.name,
-        "environment": settings.environment,
-        "managed-by": "groundwork",
-    }
+    tags = tags_of(settings)
     keys = Keys(
         "keys",
         KeysArgs(

@@ -4,7 +4,8 @@ from typing import Any
 
 import pulumi
 
-from settings import kubernetes
+from components.ci_access import CiAccess
+from settings import kubernetes, model
 from settings.model import Settings
 from settings.reach import OPERATIONS
 from wiring.edge import Edge
@@ -26,6 +27,7 @@ def of(
     work: Workloads,
     safety: Recovery,
     eyes: Watching,
+    pipeline: CiAccess | None,
 ) -> dict[str, Any]:
     """By name; each is a string, or a map or list of strings. Secrets appear as ARNs only."""
     return {
@@ -33,6 +35,11 @@ def of(
         "environment": settings.environment,
         "region": settings.region,
         "urls": {label: f"https://{host}" for label, host in settings.hosts.items()},
+        "healthUrls": {
+            name: f"https://{settings.hosts[service.public.host]}{service.checked_path}"
+            for name, service in settings.services.items()
+            if service.public and name in work.services
+        },
         "nameServers": front.zone.name_servers if front.zone is not None else [],
         "loadBalancer": {
             "dnsName": front.load_balancer.dns_name if front.load_balancer else "",
@@ -116,6 +123,11 @@ def of(
         "topics": base.notifications.topic_arns[settings.region],
         "undelivered": {name: each.dead_letters_url for name, each in eyes.notifiers.items()},
         "vpn": base.admin_access.endpoint_id if base.admin_access is not None else "",
+        "pipeline": {
+            "previewRole": pipeline.preview_role_arn if pipeline is not None else "",
+            "deployRole": pipeline.deploy_role_arn if pipeline is not None else "",
+            "pushRole": pipeline.push_role_arn if pipeline is not None else "",
+        },
         "dashboard": eyes.dashboard.url,
         "prometheus": metrics.prometheus.endpoint if metrics.prometheus is not None else "",
         "grafana": metrics.grafana.endpoint if metrics.grafana is not None else "",
@@ -149,6 +161,42 @@ def _database(settings: Settings, data: Stores) -> dict[str, Any]:
         "replicaAddresses": data.database.replica_addresses,
         "masterSecretArn": data.database.master_secret_arn,
         "roleSecretArns": {role: secret.arn for role, secret in data.role_secrets.items()},
+        "declared": _declared(settings.database),
+    }
+
+
+def _declared(database: model.Database) -> dict[str, Any]:
+    """What a live database is compared with. No password is among it: settings hold none."""
+    return {
+        "minimumVersion": database.minimum_version,
+        "masterUser": database.username,
+        "extensions": dict(database.extensions),
+        "parameters": dict(database.parameters),
+        "roles": {
+            name: {
+                "tables": {table: list(privileges) for table, privileges in role.tables.items()},
+                "schemas": {schema: list(privileges) for schema, privileges in role.schemas.items()},
+                "database": list(role.database),
+                "settings": dict(role.settings),
+            }
+            for name, role in database.roles.items()
+        },
+        "rowPolicies": [
+            {
+                "name": policy.name,
+                "table": table,
+                "command": policy.command,
+                "roles": list(policy.roles),
+                "using": policy.using or "",
+                "check": policy.check or "",
+            }
+            for table, policies in database.row_level_security.items()
+            for policy in policies
+        ],
+        "indexes": [
+            {"name": index.name, "table": index.table, "definition": index.definition}
+            for index in database.indexes
+        ],
     }
 
 

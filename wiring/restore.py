@@ -16,6 +16,11 @@ NAME = "restore"
 FETCHED = f"{dumps.FOLDER}/restored"
 # RDS's master user may not set these, and the extensions are there; an older server does not know the last one.
 _LEFT_OUT = "/^(DROP EXTENSION |CREATE EXTENSION |COMMENT ON EXTENSION |SET transaction_timeout )/d"
+# So are the schemas that they lie in: PostGIS topology's is dumped with an owner, and nobody may drop it.
+_SCHEMAS = "s/^CREATE EXTENSION .* WITH SCHEMA (.*);$/\\1/p"
+_LEFT_OUT_SCHEMAS = (
+    '"/^(DROP SCHEMA (IF EXISTS )?|CREATE SCHEMA |ALTER SCHEMA |COMMENT ON SCHEMA )($schemas)( .*)?;\\$/d"'
+)
 _ASKED = (
     '[ "$CONFIRM" = "$PGDATABASE" ] || { echo "CONFIRM must be $PGDATABASE, the database that the dump takes the '
     'place of, got $CONFIRM"; exit 64; }'
@@ -91,7 +96,8 @@ def script(fetched: str) -> str:
         f"*) if gunzip -t < {fetched} 2> /dev/null; then reads='gunzip -c'; else reads=cat; fi ;; esac; "
         f"$reads < {fetched} | tail -n 20 | grep -c 'PostgreSQL database dump complete' > /dev/null || "
         "{ echo 'The dump is not whole: nothing is changed'; exit 1; }; "
-        f"$reads < {fetched} | sed -E {dumps.OUTSIDE_OF_ROWS} -e '{_LEFT_OUT}' | "
+        f"schemas=$($reads < {fetched} | sed -nE {dumps.OUTSIDE_OF_ROWS} -e '{_SCHEMAS}' | sort -u | paste -sd '|' -); "
+        f"$reads < {fetched} | sed -E {dumps.OUTSIDE_OF_ROWS} -e '{_LEFT_OUT}' -e {_LEFT_OUT_SCHEMAS} | "
         "psql --no-psqlrc --quiet --single-transaction -v ON_ERROR_STOP=1 -f - > /dev/null || "
         "{ echo 'The dump was refused: nothing is changed'; exit 1; }; "
         'rows=$(psql --no-psqlrc -At -v ON_ERROR_STOP=1 -c "$VERIFY_QUERY"); echo "Restored: $rows records found"'

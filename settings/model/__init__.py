@@ -7,6 +7,7 @@ from settings.model.admin_access import AdminAccess
 from settings.model.brokers import Broker
 from settings.model.buckets import Bucket
 from settings.model.cdn import Cdn
+from settings.model.ci import Ci
 from settings.model.compute import Names, Operations, Service, Task
 from settings.model.data import Cache, Database, Queue, Secret
 from settings.model.edge import Domain, Ingress, Network
@@ -73,6 +74,9 @@ class Settings(Model):
         "How administrators get in; left out: Session Manager and ECS Exec only", default=AdminAccess()
     )
     backups: Backups = in_system("Backups")
+    ci: Ci | None = in_system(
+        "The pipeline on GitHub; none: people deploy, with their own rights", default=None
+    )
     warnings: Items[str] = in_stack(
         "What is allowed but doubtful; whole sentences, filled in by the loader", default=()
     )

@@ -10,6 +10,7 @@ from settings.rules import (
     buckets,
     caches,
     cdn,
+    ci,
     database,
     doubts,
     edge,
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     *log_router.RULES,
     *watching.RULES,
     *operations.RULES,
+    *ci.RULES,
 )
 WARNINGS: tuple[Rule, ...] = doubts.RULES
 

@@ -60,6 +60,13 @@ def secrets(stack: Recording, task: str) -> dict[str, str]:
     return {each["name"]: each["valueFrom"] for each in container(stack, task)["secrets"]}
 
 
+def pushers(stack: Recording) -> list[str]:
+    """Which jobs may push images, in the words of GitHub's tokens; nobody else takes the role."""
+    (trust,) = stack.one("aws:iam/role:Role", "ci-push").json("assumeRolePolicy")["Statement"]
+    assert set(trust["Condition"]) == {"StringEquals"}
+    return trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+
+
 def bootstrap_sql(stack: Recording) -> list[str]:
     return environment(stack, "task-bootstrap")["BOOTSTRAP_SQL"].splitlines()
 

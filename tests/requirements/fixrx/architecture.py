@@ -27,6 +27,7 @@ from tests.requirements.production import (
     environment,
     openings,
     output,
+    pushers,
     referred,
     secrets,
     waits_for,
@@ -189,18 +190,17 @@ def migration_status(stack: Recording) -> None:
     "L108-117",
     "Clone `fixrx-backend`, install, build",
     "application",
-    note="its own pipeline pushes an image to the repository `fixrx/prod/fixrx-api`; it must install without "
-    "`--production`, as "
-    "the build needs what that leaves out",
-    missing="a role that such a pipeline takes by OIDC",
-    components=["registry"],
-    settings=["services.fixrx-api.image_tag"],
+    note="its own pipeline pushes an image to the repository `fixrx/prod/fixrx-api`, by the role of the output "
+    "`pipeline.pushRole`; it must install without `--production`, as the build needs what that leaves out",
+    components=["ci_access", "registry"],
+    settings=["services.fixrx-api.image_tag", "ci.images.repository"],
     policies=["ecr-scan-on-push"],
 )
 def build(stack: Recording) -> None:
     assert stack.one(REPOSITORY, f"registry-{API}")["name"] == f"fixrx/prod/{API}"
     registry = output(stack, "repositories", API)
     assert container(stack, API)["image"] == f"{registry}:1.0.0"
+    assert pushers(stack) == ["repo:your-org/fixrx-backend:ref:refs/heads/main"]
 
 
 @CHAPTER.row(
@@ -267,6 +267,7 @@ def database_status(stack: Recording) -> None:
     "outside it is 404, as nothing protects it",
     components=["load_balancer", "prometheus"],
     settings=["services.fixrx-api.metrics_path", "services.fixrx-api.public.private_paths"],
+    policies=["metrics-not-public"],
 )
 def metrics(stack: Recording) -> None:
     private = stack.one(LISTENER_RULE, f"{API}-private")

@@ -286,6 +286,7 @@ def explain(stack: Recording) -> None:
     note="it builds its pool from `DB_POOL_*` and the two timeouts; PostgreSQL itself ends a statement of its role "
     "after 30 s, and ten tasks of 20 stay within 80 percent of `max_connections`, or settings refuse them",
     settings=["services.fixrx-api.database", "database.roles.fixrx_app.settings"],
+    policies=["connection-budget"],
 )
 def pool(stack: Recording) -> None:
     names = ("POOL_MAX", "POOL_IDLE_TIMEOUT_MS", "POOL_CONNECTION_TIMEOUT_MS", "STATEMENT_TIMEOUT_MS")

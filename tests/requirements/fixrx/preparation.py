@@ -93,7 +93,7 @@ def node(stack: Recording) -> None:
     "declared",
     note="an application load balancer in three zones, in Nginx's place",
     components=["load_balancer", "service"],
-    policies=["alb-hardening"],
+    policies=["alb-hardening", "public-entry-has-alb"],
 )
 def load_balancer(stack: Recording) -> None:
     found = balancer(stack)
@@ -112,6 +112,7 @@ def load_balancer(stack: Recording) -> None:
     "declared",
     note="ACM's, one for the API and one for the CDN, proved by DNS",
     components=["certificate"],
+    policies=["certificate-covers-hosts"],
 )
 def certificates(stack: Recording) -> None:
     found = stack.all("aws:acm/certificate:Certificate")
@@ -130,6 +131,7 @@ def certificates(stack: Recording) -> None:
     note="the domain is registered and its zone made by hand, once",
     components=["load_balancer", "cdn"],
     settings=["domain.name", "domain.hosted_zone_id"],
+    policies=["dns-record-for-public-host"],
 )
 def dns(stack: Recording) -> None:
     for name, target in (
@@ -150,7 +152,7 @@ def dns(stack: Recording) -> None:
     missing="the upload of the files, which is the pipeline's: `aws s3 sync` to the output `buckets.static`",
     components=["cdn", "bucket"],
     settings=["cdn.host", "cdn.bucket", "buckets.static"],
-    policies=["cdn-https-only", "cdn-private-origin", "s3-block-public"],
+    policies=["cdn-https-only", "cdn-private-origin", "s3-block-public", "cdn-present-when-declared"],
 )
 def cdn(stack: Recording) -> None:
     found = distribution(stack)
@@ -172,7 +174,7 @@ def cdn(stack: Recording) -> None:
     note="security groups: each edge of the picture is one rule, from group to group",
     components=["firewall"],
     settings=["services.fixrx-api.connects_to"],
-    policies=["sg-no-open-ingress", "sg-no-open-data-ports", "no-debug-ports"],
+    policies=["sg-no-open-ingress", "sg-no-open-data-ports", "no-debug-ports", "sg-least-edges"],
 )
 def firewall(stack: Recording) -> None:
     entries = {opening for opening in openings(stack) if opening[0] == "internet"}
@@ -192,7 +194,7 @@ def firewall(stack: Recording) -> None:
     "reaches; whoever brings the certificates imports them into ACM first",
     components=["admin_access"],
     settings=["admin_access.client_vpn"],
-    policies=["vpn-logged-and-authenticated", "vpn-narrow"],
+    policies=["vpn-logged-and-authenticated", "vpn-narrow", "admin-access-via-vpn"],
 )
 def vpn(stack: Recording) -> None:
     endpoint = stack.one("aws:ec2clientvpn/endpoint:Endpoint")
@@ -284,7 +286,7 @@ def security_headers(stack: Recording) -> None:
     missing="the number that messages come from, which the guide does not name",
     components=["secret"],
     settings=["secrets.twilio-account-sid", "secrets.twilio-auth-token"],
-    policies=["no-plaintext-secrets-in-env"],
+    policies=["no-plaintext-secrets-in-env", "required-env-present"],
 )
 def twilio(stack: Recording) -> None:
     assert from_outside(stack, "TWILIO_ACCOUNT_SID", "twilio-account-sid")
@@ -301,7 +303,7 @@ def twilio(stack: Recording) -> None:
     note=FILL,
     components=["secret"],
     settings=["secrets.sendgrid-api-key"],
-    policies=["no-plaintext-secrets-in-env"],
+    policies=["no-plaintext-secrets-in-env", "required-env-present"],
 )
 def sendgrid(stack: Recording) -> None:
     assert from_outside(stack, "SENDGRID_API_KEY", "sendgrid-api-key")
@@ -315,6 +317,7 @@ def sendgrid(stack: Recording) -> None:
     note="the id is plain; the key that Firebase wants beside it, which the guide leaves out, is a secret to fill",
     components=["secret"],
     settings=["services.fixrx-api.environment.FIREBASE_PROJECT_ID", "secrets.firebase-service-account"],
+    policies=["required-env-present"],
 )
 def firebase(stack: Recording) -> None:
     assert environment(stack, API)["FIREBASE_PROJECT_ID"] == "fixrx-production"
@@ -329,6 +332,7 @@ def firebase(stack: Recording) -> None:
     note="one secret of JSON, as the guide names no provider; redirect addresses begin with https://api.fixrx.com",
     components=["secret"],
     settings=["secrets.oauth-clients"],
+    policies=["required-env-present"],
 )
 def oauth(stack: Recording) -> None:
     assert from_outside(stack, "OAUTH_CLIENTS", "oauth-clients")
@@ -361,7 +365,7 @@ def monitoring(stack: Recording) -> None:
     note="in its own pipeline; the registry scans what comes out, and takes each tag once",
     missing="a release does not ask whether they passed",
     components=["registry"],
-    policies=["ecr-scan-on-push"],
+    policies=["ecr-scan-on-push", "ecr-immutable-tags"],
 )
 def quality_gates(stack: Recording) -> None:
     found = stack.one(REPOSITORY, f"registry-{API}")

@@ -46,6 +46,7 @@ def kept_days(stack: Recording, folder: str) -> int:
     note="every day at 02:00 UTC, when the guide's daily window opens, as the master user",
     components=["schedule", "task"],
     settings=["backups.dump.schedule", "backups.dump.file_name"],
+    policies=["logical-backup-scheduled"],
 )
 def dump(stack: Recording) -> None:
     assert runs_at(stack, "dump") == "cron(0 2 * * ? *)"

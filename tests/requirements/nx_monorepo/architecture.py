@@ -91,7 +91,7 @@ def portal(stack: Recording) -> None:
     note="the web firewall limits rates before it; the rest is the gateway's own code, which gets the JWT secret",
     components=["service", "web_acl"],
     settings=["services.api-gateway.public", "services.api-gateway.connects_to"],
-    policies=["waf-rate-limit-on-public-entry"],
+    policies=["waf-rate-limit-on-public-entry", "internal-services-not-public"],
 )
 def single_entry(stack: Recording) -> None:
     behind = {target for source, target, _ in openings(stack) if source == "load-balancer"}
@@ -198,7 +198,7 @@ def data_access(stack: Recording) -> None:
     "declared",
     components=["firewall", "service"],
     settings=["services.file-service.ports", "services.worker-service.ports"],
-    policies=["ecs-no-public-ip", "sg-no-open-ingress"],
+    policies=["ecs-no-public-ip", "sg-no-open-ingress", "internal-services-not-public"],
 )
 def isolated(stack: Recording) -> None:
     for service, port in ((FILES, 3001), (WORKER, 3002)):

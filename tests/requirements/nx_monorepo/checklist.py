@@ -1,8 +1,5 @@
 """N75 to N84: the guide's checklist before production."""
 
-from types import SimpleNamespace
-from typing import Any
-
 from tests.recorder import Recording
 from tests.requirements.nx_monorepo.monitoring import SECTIONS, sections
 from tests.requirements.nx_monorepo.support import (
@@ -53,6 +50,7 @@ VARIABLES = {
     note="all of the guide's list, each where it is used, but `LOKI_URL` (N22) and MinIO's keys (N20)",
     components=["task"],
     settings=[f"services.{service}.environment" for service in SERVICES],
+    policies=["required-env-present", "secrets-declared"],
 )
 def variables(stack: Recording) -> None:
     given = {service: {**environment(stack, service), **secrets(stack, service)} for service in BACKEND}
@@ -89,7 +87,7 @@ def migrations(stack: Recording) -> None:
     "policy",
     note="30 days before one expires that was not renewed, somebody is told",
     components=["certificate", "load_balancer"],
-    policies=["alb-https-only"],
+    policies=["alb-https-only", "certificate-covers-hosts"],
 )
 def certificates(stack: Recording) -> None:
     listener = stack.one(LISTENER, "ingress-https")
@@ -106,6 +104,7 @@ def certificates(stack: Recording) -> None:
     note="as N52",
     components=["dashboard"],
     settings=["observability.dashboard.sections"],
+    policies=["dashboard-present"],
 )
 def dashboards(stack: Recording) -> None:
     assert sections(stack) == SECTIONS
@@ -140,7 +139,7 @@ def backups(stack: Recording) -> None:
     note="before portal and gateway, in three zones",
     components=["load_balancer"],
     settings=["services.web-portal.public", "services.api-gateway.public"],
-    policies=["alb-hardening"],
+    policies=["alb-hardening", "public-entry-has-alb"],
 )
 def balancer(stack: Recording) -> None:
     found = stack.one("aws:lb/loadBalancer:LoadBalancer")
@@ -187,31 +186,6 @@ def logging(stack: Recording) -> None:
         assert alarm(stack, f"{service}-error-lines")["metricName"] == f"{service}-errors"
 
 
-def findings(stack: Recording) -> list[tuple[str, str, str]]:
-    """What the rules of the policy pack say about each declared resource, whole-stack rules among them."""
-    from catalogue import RULES  # of policies/, which is on the path only while tests run
-    from rules import Stack
-
-    seen: dict[str, Any] = {
-        each.urn: SimpleNamespace(
-            name=each.name, urn=each.urn, resource_type=each.type, props=each.inputs, property_dependencies={}
-        )
-        for each in stack
-    }
-    for each in stack:
-        seen[each.urn].property_dependencies = {
-            prop: [seen[urn] for urn in urns if urn in seen]
-            for prop, urns in each.property_dependencies.items()
-        }
-    whole, said = Stack(list(seen.values())), []
-    for rule in RULES:
-        for resource in (each for each in seen.values() if each.resource_type in rule.types):
-            asked = [getattr(resource, what) for what in rule.takes]
-            found = rule.check(resource, whole) if rule.whole_stack else rule.check(resource.props, *asked)
-            said += [(rule.id, resource.name, each) for each in found]
-    return said
-
-
 @CHAPTER.row(
     "N83",
     "L721",
@@ -242,7 +216,9 @@ def hardened(stack: Recording) -> None:
     ] == []
     for service in SERVICES:
         assert running(stack, service)["readonlyRootFilesystem"] is True
-    assert findings(stack) == []
+    from tests.policy_stack import findings  # the pack is on the path only while tests run
+
+    assert [(rule.id, name, said) for rule, name, said in findings(stack)] == []
 
 
 @CHAPTER.row(

@@ -64,7 +64,7 @@ def built(stack: Recording) -> None:
     missing="the Dockerfiles of file service and worker, which the guide does not name: they are the product's",
     components=["registry"],
     settings=[f"services.{service}.names.repository" for service in SERVICES],
-    policies=["container-image-pinned", "ecr-scan-on-push"],
+    policies=["container-image-pinned", "ecr-immutable-tags"],
 )
 def images(stack: Recording) -> None:
     names = {each.name: (each["name"], each["imageTagMutability"]) for each in stack.all(REPOSITORY)}

@@ -39,6 +39,7 @@ def sections(stack: Recording) -> list[str]:
     "15 s; from outside `/metrics` is 404. Nobody asks `/health/live`, which may be asked from outside",
     components=["service", "uptime", "prometheus"],
     settings=["services.api-gateway.health", "services.web-portal.public.private_paths"],
+    policies=["metrics-not-public"],
 )
 def endpoints(stack: Recording) -> None:
     assert stack.one(TARGET_GROUP, "api-gateway-tg")["healthCheck"]["path"] == "/health/ready"
@@ -99,6 +100,7 @@ def logs(stack: Recording) -> None:
     missing="the same five in Grafana, where they are made by hand",
     components=["dashboard", "grafana"],
     settings=["observability.dashboard.sections", "observability.grafana.enabled"],
+    policies=["dashboard-present"],
 )
 def dashboards(stack: Recording) -> None:
     assert sections(stack) == SECTIONS

@@ -91,7 +91,13 @@ def tls_to_the_database(stack: Recording) -> None:
     note="every day by RDS, by AWS Backup with a copy in a second region, and as a dump, N69",
     components=["database", "backups"],
     settings=["database.backup_retention_days", "backups"],
-    policies=["rds-backup-retention", "backup-plan-present", "restore-test-scheduled"],
+    policies=[
+        "rds-backup-retention",
+        "backup-plan-present",
+        "backup-copied-elsewhere",
+        "logical-backup-scheduled",
+        "restore-test-scheduled",
+    ],
 )
 def backups(stack: Recording) -> None:
     assert database(stack)["backupRetentionPeriod"] == 30
@@ -211,6 +217,7 @@ def malware(stack: Recording) -> None:
     missing="a request that does not say how large it is: the gateway has to count",
     components=["web_acl"],
     settings=["ingress.waf.max_body_bytes"],
+    policies=["upload-size-limited"],
 )
 def upload_size(stack: Recording) -> None:
     rule = web_rule(stack, "body-limit")

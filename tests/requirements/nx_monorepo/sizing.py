@@ -9,6 +9,7 @@ from tests.requirements.production import (
     database,
     environment,
     output,
+    pushers,
     secrets,
 )
 from tests.requirements.table import Chapter
@@ -61,13 +62,14 @@ def versions(stack: Recording) -> None:
     "L132-147",
     "Clone the repository and install its packages",
     "application",
-    note="its own pipeline does it to build the images; each has a repository to be pushed to",
-    missing="a role that such a pipeline takes by OIDC",
-    components=["registry"],
+    note="its own pipeline builds the images and takes the role of the output `pipeline.pushRole` to push them",
+    components=["ci_access", "registry"],
+    settings=["ci.images.repository"],
 )
 def installed(stack: Recording) -> None:
     names = {each["name"] for each in stack.all(REPOSITORY)}
     assert names == {"nx-api", "nx-web", "nx-file", "nx-worker"}
+    assert pushers(stack) == ["repo:your-org/nx-project:ref:refs/heads/main"]
     assert set(output(stack, "repositories")) == set(SERVICES)
 
 

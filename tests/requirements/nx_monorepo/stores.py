@@ -52,11 +52,12 @@ def name(stack: Recording) -> None:
     note=f"{BOOTSTRAP}; the password is generated, 48 characters",
     components=["secret"],
     settings=["database.roles.nx_user", "services.api-gateway.database.role"],
+    policies=["app-uses-dedicated-db-user"],
 )
 def account(stack: Recording) -> None:
     sql = bootstrap_sql(stack)
     assert any(line.startswith("SELECT 'CREATE ROLE \"nx_user\" LOGIN'") for line in sql)
-    assert "ALTER ROLE \"nx_user\" LOGIN PASSWORD :'password';" in sql
+    assert any('ALTER ROLE "nx_user" LOGIN PASSWORD' in line for line in sql)
     assert stack.one(PASSWORD, "database-role-nx-user")["length"] == 48
     role = output(stack, "database", "roleSecretArns", "nx_user")
     assert secrets(stack, "task-bootstrap")["PASSWORD_NX_USER"] == f"{role}:password::"
@@ -108,6 +109,7 @@ def extensions(stack: Recording) -> None:
         *(f"services.{service}.database" for service in WITH_DATABASE),
         "database.parameters.max_connections",
     ],
+    policies=["connection-budget"],
 )
 def pools(stack: Recording) -> None:
     names = ("MIN", "MAX", "IDLE_TIMEOUT_MS", "CONNECTION_TIMEOUT_MS")
@@ -253,7 +255,7 @@ def storage(stack: Recording) -> None:
     note="protected, and kept when Pulumi lets go; database and cache leave a last snapshot",
     components=["database", "cache", "broker", "bucket"],
     settings=["protect"],
-    policies=["rds-deletion-protection"],
+    policies=["rds-deletion-protection", "data-protected", "no-forced-deletion"],
 )
 def data_is_kept(stack: Recording) -> None:
     primary, group = database(stack), cache(stack)

@@ -81,7 +81,7 @@ def redis_does_not_answer(stack: Recording) -> None:
     note="to the gateway and to operators, not to the world as the guide's command does",
     components=["firewall"],
     settings=["services.api-gateway.connects_to"],
-    policies=["sg-no-open-data-ports"],
+    policies=["sg-no-open-data-ports", "sg-least-edges"],
 )
 def firewall(stack: Recording) -> None:
     assert callers(stack, "cache-cache") == {(GATEWAY, 6379), ("operations", 6379)}

@@ -37,6 +37,7 @@ CHAPTER.rows.append(
     "declared",
     note="each service has its own; the master's login is in operators' tasks only",
     settings=["database.roles", "services.core-matching.database.role", "services.worker-ai.database.role"],
+    policies=["app-uses-dedicated-db-user"],
 )
 def least_rights(stack: Recording) -> None:
     master = output(stack, "database", "masterSecretArn")
@@ -54,7 +55,13 @@ CHAPTER.rows.append(
         asked="TLS on every connection",
         kind="policy",
         note="clients, database, caches and buckets",
-        policies=["alb-https-only", "rds-force-ssl", "cache-transit-encryption", "s3-tls-only"],
+        policies=[
+            "alb-https-only",
+            "rds-force-ssl",
+            "cache-transit-encryption",
+            "s3-tls-only",
+            "stores-over-tls",
+        ],
     )
 )
 CHAPTER.rows.append(
@@ -199,6 +206,7 @@ CHAPTER.rows.append(
             "rds-backup-retention",
             "backup-plan-present",
             "backup-retention-30d",
+            "logical-backup-scheduled",
             "restore-test-scheduled",
         ],
     )

@@ -115,6 +115,7 @@ def spatial_indexes(stack: Recording) -> None:
     note="settings refuse services that could open more than 80 percent of them",
     components=["database"],
     settings=["database.parameters.max_connections"],
+    policies=["connection-budget"],
 )
 def max_connections(stack: Recording) -> None:
     assert database_parameters(stack)["max_connections"] == ("200", "pending-reboot")

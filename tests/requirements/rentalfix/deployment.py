@@ -15,6 +15,7 @@ from tests.requirements.production import (
     environment,
     openings,
     output,
+    pushers,
     secrets,
     waits_for,
 )
@@ -28,14 +29,15 @@ CHAPTER = Chapter(title="Application deployment")
     "L244-250, L257-264",
     "Fetch `services/core-matching`, install, build, see that `dist/` is there",
     "application",
-    note="its own pipeline builds the images; each service has a registry to push them to",
-    missing="a role that such a pipeline takes by OIDC",
-    components=["registry"],
+    note="its own pipeline builds the images and takes the role of the output `pipeline.pushRole` to push them",
+    components=["ci_access", "registry"],
+    settings=["ci.images.repository"],
 )
 def build(stack: Recording) -> None:
     names = {each["name"] for each in stack.all(REPOSITORY)}
     assert names == {"rentalfix/prod/core-matching", "rentalfix/prod/worker-ai"}
     assert set(output(stack, "repositories")) == set(SERVICES)
+    assert pushers(stack) == ["repo:MalikOseni/Rentfix:ref:refs/heads/main"]
 
 
 @CHAPTER.row(
@@ -162,6 +164,7 @@ def image(stack: Recording) -> None:
     note="9090 is open to the collector only, and `/metrics` on 4400 to nobody",
     components=["service", "firewall"],
     settings=["services.core-matching.ports"],
+    policies=["metrics-not-public"],
 )
 def ports(stack: Recording) -> None:
     mapped = {
@@ -297,7 +300,7 @@ def prometheus_container(stack: Recording) -> None:
     note="protected, kept when Pulumi lets go, with a last snapshot",
     components=["database", "cache"],
     settings=["protect"],
-    policies=["rds-deletion-protection"],
+    policies=["rds-deletion-protection", "data-protected", "no-forced-deletion"],
 )
 def data_is_kept(stack: Recording) -> None:
     primary = database(stack)

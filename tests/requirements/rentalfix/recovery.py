@@ -29,6 +29,7 @@ CHAPTER = Chapter(title="Disaster recovery")
     note="in UTC, as the master user, from whom row level security hides nothing; 26 hours without one are an alarm",
     components=["schedule", "task"],
     settings=["backups.schedule", "backups.timezone", "backups.dump.file_name"],
+    policies=["logical-backup-scheduled"],
 )
 def dump(stack: Recording) -> None:
     schedule = stack.one(SCHEDULE, "schedule-dump")

@@ -135,6 +135,7 @@ def query_cache(stack: Recording) -> None:
     "declared",
     note="what all tasks may open at most stays within 80 percent of `max_connections`, or settings refuse it",
     settings=["services.core-matching.database", "services.worker-ai.database"],
+    policies=["connection-budget"],
 )
 def pools(stack: Recording) -> None:
     variables = environment(stack, "core-matching")

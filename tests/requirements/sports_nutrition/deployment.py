@@ -28,7 +28,7 @@ CHAPTER = Chapter(title="Application deployment")
     note="its own pipeline, or README, first deployment; the repository takes each tag once and scans it",
     components=["registry"],
     settings=["services.api.names.repository", "services.api.image_tag"],
-    policies=["ecr-scan-on-push", "container-image-pinned"],
+    policies=["ecr-scan-on-push", "ecr-immutable-tags", "container-image-pinned"],
 )
 def image(stack: Recording) -> None:
     found = repository(stack)

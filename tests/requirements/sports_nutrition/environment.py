@@ -60,7 +60,7 @@ def subnets(stack: Recording) -> None:
     note="the load balancer's, and nobody else",
     missing="the name `api-sg`: the group has one that Pulumi makes",
     components=["firewall"],
-    policies=["sg-no-open-ingress"],
+    policies=["sg-no-open-ingress", "sg-least-edges"],
 )
 def api_group(stack: Recording) -> None:
     entries = {(source, port) for source, target, port in openings(stack) if target == API}
@@ -147,6 +147,7 @@ def server(stack: Recording) -> None:
     note="as the role `nutrition_api` rather than the master, over TLS, through the proxy",
     components=["secret", "database_proxy"],
     settings=["secrets.database-url", "database.name", "database.roles.nutrition_api"],
+    policies=["database-url-sslmode"],
 )
 def database_url(stack: Recording) -> None:
     password = stack.one(
@@ -169,6 +170,7 @@ def database_url(stack: Recording) -> None:
     "declared",
     note="settings refuse more than 80 percent of `max_connections` in the pools of all tasks",
     settings=["services.api.database.pool_max", "services.api.environment.DB_POOL_TIMEOUT"],
+    policies=["connection-budget"],
 )
 def pool(stack: Recording) -> None:
     variables = environment(stack, API)

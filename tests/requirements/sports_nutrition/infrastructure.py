@@ -65,6 +65,7 @@ def redis(stack: Recording) -> None:
     note="the domain is registered and its zone made by hand, once",
     components=["load_balancer"],
     settings=["domain.name", "domain.hosted_zone_id"],
+    policies=["dns-record-for-public-host"],
 )
 def domain(stack: Recording) -> None:
     record = stack.one(RECORD, f"ingress-{HOST}")
@@ -79,6 +80,7 @@ def domain(stack: Recording) -> None:
     "declared",
     note="ACM's, proved by DNS",
     components=["certificate"],
+    policies=["certificate-covers-hosts"],
 )
 def certificate(stack: Recording) -> None:
     found = stack.one("aws:acm/certificate:Certificate", "certificate")
@@ -93,7 +95,7 @@ def certificate(stack: Recording) -> None:
     "There is a load balancer",
     "declared",
     components=["load_balancer"],
-    policies=["alb-hardening"],
+    policies=["alb-hardening", "public-entry-has-alb"],
 )
 def balancer(stack: Recording) -> None:
     found = stack.one("aws:lb/loadBalancer:LoadBalancer")
@@ -111,7 +113,13 @@ def balancer(stack: Recording) -> None:
     note="RDS's own, a vault with a copy in a second region, a dump in a bucket, and a restore every week",
     components=["backups", "schedule"],
     settings=["backups"],
-    policies=["backup-plan-present", "backup-vault-locked", "restore-test-scheduled"],
+    policies=[
+        "backup-plan-present",
+        "backup-copied-elsewhere",
+        "backup-vault-locked",
+        "logical-backup-scheduled",
+        "restore-test-scheduled",
+    ],
 )
 def backups(stack: Recording) -> None:
     selection = stack.one("aws:backup/selection:Selection")

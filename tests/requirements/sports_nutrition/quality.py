@@ -1,7 +1,7 @@
 """S8 to S13: what the product's own pipeline answers for."""
 
 from tests.recorder import Recording
-from tests.requirements.production import container, graph, output
+from tests.requirements.production import container, graph, output, pushers
 from tests.requirements.sports_nutrition.support import API, HOST, repository
 from tests.requirements.table import Chapter, Row
 
@@ -76,10 +76,12 @@ CHAPTER.rows.append(
     "S13",
     "L35",
     "Everything is merged to `main`",
-    "not met",
-    missing="which branch an image was built from only its pipeline knows; a stack runs the one version that its file "
-    "names, so what was reviewed there is what runs",
-    settings=["services.api.image_tag"],
+    "declared",
+    note="only jobs on `main` can push an image, and a stack runs the one version that its file names",
+    missing="that nothing gets into `main` unseen is a setting of the place where the code is kept",
+    components=["ci_access"],
+    settings=["ci.images.branch", "services.api.image_tag"],
 )
 def merged(stack: Recording) -> None:
+    assert pushers(stack) == ["repo:your-org/individual-sports-nutrition:ref:refs/heads/main"]
     assert container(stack, API)["image"].endswith("/individual-sports-nutrition:1.0.0")

@@ -88,6 +88,7 @@ def jwt_secret(stack: Recording) -> None:
     note="ACM renews them; an alarm counts the days, and another asks https://api.yourdomain.com/health from outside",
     components=["certificate", "uptime"],
     settings=["observability.alerts.certificate_days"],
+    policies=["certificate-covers-hosts"],
 )
 def certificates(stack: Recording) -> None:
     certificate = stack.one("aws:acm/certificate:Certificate", "certificate")

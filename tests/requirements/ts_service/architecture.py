@@ -13,6 +13,7 @@ from tests.requirements.production import (
     database,
     environment,
     output,
+    pushers,
     referred,
     secrets,
 )
@@ -29,7 +30,6 @@ from tests.requirements.ts_service.template import (
 
 CHAPTER = Chapter(title="Architecture and principles")
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
-PIPELINE = "a role that such a pipeline takes by OIDC"
 
 
 @CHAPTER.row(
@@ -204,9 +204,10 @@ def critical_values(stack: Recording) -> None:
     "L107-109",
     "`npm run build`",
     "application",
-    note="its own pipeline builds the images; each service has a registry to push them to",
-    missing=PIPELINE,
-    components=["registry"],
+    note="its own pipeline builds the images and takes the role of the output `pipeline.pushRole` to push them",
+    components=["ci_access", "registry"],
+    settings=["ci.images.repository"],
 )
 def build(stack: Recording) -> None:
     assert {each["name"] for each in stack.all(REPOSITORY)} == {"myapp-api", "myapp-worker"}
+    assert pushers(stack) == ["repo:your-org/ts-service:ref:refs/heads/main"]

@@ -11,7 +11,6 @@ from tests.requirements.production import (
     referred,
 )
 from tests.requirements.table import Chapter
-from tests.requirements.ts_service.architecture import PIPELINE
 from tests.requirements.ts_service.options import PUSH, registry
 from tests.requirements.ts_service.template import SERVICES, size, subnets, url
 
@@ -68,8 +67,8 @@ def registries(stack: Recording) -> None:
     "Log in to ECR, build, tag and push both images",
     "operator",
     note=PUSH,
-    missing=PIPELINE,
-    components=["registry"],
+    components=["ci_access", "registry"],
+    settings=["ci.images.repository"],
 )
 def push(stack: Recording) -> None:
     for service in SERVICES:

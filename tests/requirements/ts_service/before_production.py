@@ -15,7 +15,14 @@ from tests.requirements.table import Chapter, Row
 from tests.requirements.ts_service.template import SERVICES, comes_from, value
 
 CHAPTER = Chapter(title="Security checklist: before production")
-TLS = ["rds-force-ssl", "cache-transit-encryption", "alb-https-only", "s3-tls-only"]
+TLS = [
+    "rds-force-ssl",
+    "cache-transit-encryption",
+    "alb-https-only",
+    "s3-tls-only",
+    "database-url-sslmode",
+    "stores-over-tls",
+]
 
 
 @CHAPTER.row(
@@ -54,6 +61,7 @@ def no_wildcard(stack: Recording) -> None:
     note="and its path answers 404 from outside, whatever the variable says",
     components=["service"],
     settings=["services.api.environment.ENABLE_SWAGGER", "services.api.public.private_paths"],
+    policies=["swagger-disabled"],
 )
 def swagger(stack: Recording) -> None:
     assert environment(stack, "api")["ENABLE_SWAGGER"] == "false"
@@ -81,7 +89,7 @@ def rate_limited(stack: Recording) -> None:
     "application allows",
     components=["web_acl"],
     settings=["services.api.environment.ENABLE_RATE_LIMIT", "ingress.waf.rate_limit"],
-    policies=["waf-rate-limit-on-public-entry"],
+    policies=["waf-rate-limit-on-public-entry", "rate-limit-flag-enabled"],
 )
 def rate_limit(stack: Recording) -> None:
     rate_limited(stack)
@@ -107,7 +115,7 @@ CHAPTER.rows.append(
     "declared",
     components=["firewall"],
     settings=["services.api.connects_to", "services.worker.connects_to"],
-    policies=["sg-no-open-ingress", "sg-no-open-data-ports"],
+    policies=["sg-no-open-ingress", "sg-no-open-data-ports", "sg-least-edges"],
 )
 def least_traffic(stack: Recording) -> None:
     within = {opening for opening in openings(stack) if opening[1] != "endpoints"}
@@ -165,6 +173,7 @@ def headers(stack: Recording) -> None:
     "application",
     note="it checks its own as it starts; settings refuse a reference that leads nowhere before anything is made",
     settings=["services.api.environment", "services.worker.environment"],
+    policies=["required-env-present", "no-development-mode"],
 )
 def variables_checked(stack: Recording) -> None:
     for service in SERVICES:

@@ -57,6 +57,7 @@ def cors(stack: Recording) -> None:
     "declared",
     note="as T49",
     settings=["services.api.environment.ENABLE_SWAGGER"],
+    policies=["swagger-disabled"],
 )
 def no_swagger(stack: Recording) -> None:
     swagger(stack)
@@ -82,7 +83,7 @@ CHAPTER.rows.append(
     note="as T50",
     components=["web_acl"],
     settings=["services.api.environment.ENABLE_RATE_LIMIT"],
-    policies=["waf-rate-limit-on-public-entry"],
+    policies=["waf-rate-limit-on-public-entry", "rate-limit-flag-enabled"],
 )
 def rate_limits(stack: Recording) -> None:
     rate_limited(stack)

@@ -39,7 +39,7 @@ BYTES = "random:index/randomBytes:RandomBytes"
     note="the database refuses anything else, too; it is called `production` (T10)",
     components=["secret", "database"],
     settings=["secrets.database-url.url"],
-    policies=["rds-force-ssl"],
+    policies=["rds-force-ssl", "database-url-sslmode"],
 )
 def database_url(stack: Recording) -> None:
     parts, query = url(stack, "database-url")
@@ -112,6 +112,7 @@ def cors(stack: Recording) -> None:
     "`MODE` says which of the two an instance is",
     "declared",
     settings=["services.api.environment.MODE", "services.worker.environment.MODE"],
+    policies=["mode-env-valid"],
 )
 def mode(stack: Recording) -> None:
     assert [environment(stack, service)["MODE"] for service in SERVICES] == ["api", "worker"]

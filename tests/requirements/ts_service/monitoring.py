@@ -63,7 +63,7 @@ def api_health(stack: Recording) -> None:
     "declared",
     components=["task", "queue_metrics", "log_insights"],
     settings=["services.worker.health.command"],
-    policies=["container-health-check"],
+    policies=["container-health-check", "internal-services-not-public"],
 )
 def worker_health(stack: Recording) -> None:
     assert "loadBalancers" not in stack.one(SERVICE, "worker")
@@ -130,6 +130,7 @@ def queue_figures(stack: Recording) -> None:
     note="it is the API's own port, so the balancer answers 404 for that path",
     components=["prometheus", "service"],
     settings=["services.api.environment.ENABLE_METRICS", "services.api.public.private_paths"],
+    policies=["metrics-not-public"],
 )
 def application_metrics(stack: Recording) -> None:
     assert environment(stack, "api")["ENABLE_METRICS"] == "true"

@@ -55,6 +55,7 @@ def http2(stack: Recording) -> None:
     note="CloudFront before a private bucket; `aws s3 sync` to the bucket in the outputs",
     components=["cdn", "bucket"],
     settings=["cdn", "buckets.static"],
+    policies=["cdn-present-when-declared"],
 )
 def cdn(stack: Recording) -> None:
     distribution = stack.one(DISTRIBUTION)
@@ -109,6 +110,7 @@ def cached(stack: Recording) -> None:
         "services.worker.database.pool_max",
         "secrets.database-url.url",
     ],
+    policies=["connection-budget"],
 )
 def pooled(stack: Recording) -> None:
     (limit,) = url(stack, "database-url")[1]["connection_limit"]

@@ -11,21 +11,22 @@ from tests.requirements.production import (
     database,
     environment,
     output,
+    pushers,
     secrets,
 )
 from tests.requirements.table import Chapter
-from tests.requirements.ts_service.architecture import PIPELINE
 from tests.requirements.ts_service.template import ALL_IN_ONE, SERVICES, comes_from, counts, ports, size
 
 CHAPTER = Chapter(title="Deployment options")
 PUSH = (
     "`aws ecr get-login-password | docker login`, `docker build`, `docker tag`, `docker push` to the address in "
-    "the output `repositories`"
+    "the output `repositories`, by a job with the role of the output `pipeline.pushRole`"
 )
 
 
 def registry(stack: Recording, service: str) -> None:
-    """A registry of its own, whose tags never move, and a task that runs an image of it."""
+    """A registry of its own that the pipeline fills, whose tags never move, and a task that runs an image of it."""
+    assert pushers(stack) == ["repo:your-org/ts-service:ref:refs/heads/main"]
     repository = stack.one(REPOSITORY, f"registry-{service}")
     assert (repository["name"], repository["imageTagMutability"]) == (f"myapp-{service}", "IMMUTABLE")
     address = output(stack, "repositories", service)
@@ -181,8 +182,8 @@ def elasticache(stack: Recording) -> None:
     "Build the API's image and push it to ECR",
     "operator",
     note=PUSH,
-    missing=PIPELINE,
-    components=["registry"],
+    components=["ci_access", "registry"],
+    settings=["ci.images.repository"],
 )
 def pushed(stack: Recording) -> None:
     registry(stack, "api")

@@ -1,0 +1,2 @@
+-- The vendors of one category.
+SELECT * FROM vendors WHERE service_categories @> ARRAY['plumbing']
