@@ -27,16 +27,20 @@ RENTFIX = Bootstrap(
 
 def test_the_whole_script():
     assert sql(RENTFIX).splitlines() == [
-        "SET log_min_error_statement = 'panic';",
         "\\set ON_ERROR_STOP on",
+        "DO $$BEGIN SET log_min_error_statement = 'panic'; EXCEPTION WHEN insufficient_privilege THEN NULL; END$$;",
         'CREATE EXTENSION IF NOT EXISTS "postgis";',
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
         "SELECT 'CREATE ROLE \"rentfix_app\" LOGIN' "
         "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rentfix_app') \\gexec",
         'GRANT "rentfix_app" TO CURRENT_USER;',
         "\\getenv password PASSWORD_RENTFIX_APP",
-        "ALTER ROLE \"rentfix_app\" LOGIN PASSWORD :'password';",
+        "SELECT set_config('groundwork.password', :'password', false) IS NULL AS unset \\gset",
         "\\unset password",
+        "DO $$BEGIN EXECUTE format('ALTER ROLE \"rentfix_app\" LOGIN PASSWORD %L', "
+        "current_setting('groundwork.password')); EXCEPTION WHEN OTHERS THEN "
+        "RAISE EXCEPTION 'the password of rentfix_app was not set: %', SQLERRM; END$$;",
+        "SELECT set_config('groundwork.password', '', false) IS NULL AS unset \\gset",
         "BEGIN;",
         'REVOKE ALL ON DATABASE "rentfix" FROM "rentfix_app";',
         'GRANT CONNECT ON DATABASE "rentfix" TO "rentfix_app";',

@@ -108,3 +108,10 @@ def test_pods_of_one_cluster_may_take_a_role():
             },
         }
     ]
+
+
+def test_tags_and_regions_as_conditions():
+    assert _iam.bearing({"system": "shop"}) == {"aws:ResourceTag/system": "shop"}
+    named = {"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}
+    assert _iam.in_regions(["us-east-1", "eu-west-1"]) == named
+    assert _iam.in_regions(["eu-west-1"]) == named, "IAM answers in us-east-1 alone"

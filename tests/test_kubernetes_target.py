@@ -27,8 +27,8 @@ from tests.kubernetes_stacks import (
     ingress,
     pods,
 )
+from tests.policy_stack import violations
 from tests.program import declared, run
-from tests.test_program import violations
 
 WAYS_IN = pytest.mark.parametrize("on_pods", [pods, ingress], ids=["target groups", "ingress"])
 
@@ -178,7 +178,7 @@ def test_pods_have_the_security_groups_of_tasks(stack, on_pods):
 @WAYS_IN
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_policies_find_nothing_that_matters(stack, on_pods):
-    assert violations(on_pods(stack), "prod") == []
+    assert violations(on_pods(stack), {}) == []
 
 
 @WAYS_IN

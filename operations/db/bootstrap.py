@@ -1,0 +1,139 @@
+"""`groundwork db bootstrap`: what makes a new database ready, and an old one as it is declared; any number of times.
+
+What is run is the SQL of the stack's task definition, and its passwords come from the secrets that this names.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from operations import tasks
+from operations.db import psql
+from operations.db.declared import Declared, declared
+from operations.db.reach import Database, reaching
+from operations.exits import FOUND
+from operations.platform import DryRunOption, Refusal, YesOption, confirm
+
+TASK = "bootstrap"
+SQL = "BOOTSTRAP_SQL"
+PASSWORD = "PASSWORD_"  # begins the name of the variable that holds a role's
+
+
+@dataclass(frozen=True)
+class Script:
+    """`secrets` are ARNs by the variable that the script reads."""
+
+    sql: str
+    secrets: Mapping[str, str]
+
+
+def script(database: Database) -> Script:
+    """Raises Refusal where the stack has no such task, or its definition holds no SQL."""
+    task = database.platform.outputs["tasks"].get(TASK)
+    if task is None:
+        raise Refusal(f"{database.platform} has no task {TASK}. `pulumi up` declares it with the database.")
+    arn = task["taskDefinition"]
+    answer = database.platform.client("ecs").describe_task_definition(taskDefinition=arn)
+    for container in answer["taskDefinition"]["containerDefinitions"]:
+        variables = {each["name"]: each["value"] for each in container.get("environment", [])}
+        if SQL in variables:
+            secrets = {each["name"]: each["valueFrom"] for each in container.get("secrets", [])}
+            roles = {name: secret_arn(arn) for name, arn in secrets.items() if name.startswith(PASSWORD)}
+            return Script(variables[SQL], roles)
+    raise Refusal(f"{arn} has no {SQL}: it is of another Groundwork. `pulumi up` declares it anew.")
+
+
+def secret_arn(value_from: str) -> str:
+    """The secret of a container's variable, without the key, stage and version that may follow it."""
+    return ":".join(value_from.split(":")[:7])
+
+
+def touched(wanted: Declared) -> list[str]:
+    """What it changes, in the order in which it does."""
+    policies = [policy.name for policy in wanted.row_policies]
+    indexes = [index.name for index in wanted.indexes]
+    ruled = dict.fromkeys(policy.table for policy in wanted.row_policies)
+    said = {
+        "make the extensions {}, where they are missing": list(wanted.extensions),
+        "set passwords, settings and grants of the roles {}, and make those that are missing": list(
+            wanted.roles
+        ),
+        "switch row level security on for {}": list(ruled),
+        "make the policies {} anew": policies,
+        "make the indexes {}, where they are missing": indexes,
+    }
+    return [text.format(", ".join(names)) for text, names in said.items() if names]
+
+
+@reaching
+def bootstrap(
+    database: Database,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Run it from here by psql, not as a task inside the network.")
+    ] = False,
+    timeout_minutes: Annotated[int, typer.Option(min=1, help="So long the task may take.")] = 30,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Extensions, roles with their passwords and grants, row level security, indexes: as the stack declares them.
+
+    It may be run at any time and any number of times; services go on meanwhile. Tables that no migration has made
+    yet are skipped with a warning: run the migration, then this again. Passwords come from Secrets Manager.
+    Interrupted, the task goes on, and the same command follows it.
+
+    \b
+    Exit code
+      0  the database is as declared, but for tables that are not there yet
+      1  a statement failed; what stands above it is done
+      2  it could not be begun
+
+    \b
+    Examples
+      groundwork db bootstrap --stack prod
+      groundwork db bootstrap --stack prod --dry-run        what it would change, and the SQL
+      groundwork db bootstrap --stack prod --direct --via localhost:15432 --ca global-bundle.pem
+    """
+    if database.reach.role:
+        raise Refusal("Only the master user may make roles: leave out --role.")
+    wanted = declared(database.said)
+    wanted_sql = script(database)
+    how = "from here" if direct else f"as the task {TASK}, inside the network"
+    touches = [*touched(wanted), f"run this on {database.said['identifier']} {how}"]
+    if not confirm(database.platform, touches, yes=yes, dry_run=dry_run):
+        typer.echo(wanted_sql.sql)
+        return
+    if not (_run_from_here(database, wanted_sql) if direct else _run_task(database, timeout_minutes)):
+        raise typer.Exit(FOUND)
+    typer.echo("Done. `groundwork db check` compares the database with what is declared.")
+
+
+def _run_from_here(database: Database, wanted: Script) -> bool:
+    passwords = {variable: database.read_login(arn).password for variable, arn in wanted.secrets.items()}
+    # That something is there already is no news.
+    quiet = {"PGOPTIONS": "-c client_min_messages=warning"}
+    environment = {**psql.environment(database), **quiet, **passwords}
+    with database.connect():
+        pass  # what stops psql now is told better here
+    code = psql.run_script(wanted.sql, environment, secrets=[database.login.password, *passwords.values()])
+    if code:
+        typer.echo(
+            f"psql ended with {code}. Mend what it says above, and run the same command again.", err=True
+        )
+    return code == 0
+
+
+def _run_task(database: Database, timeout_minutes: int) -> bool:
+    platform = database.platform
+    ecs, logs = platform.client("ecs"), platform.client("logs")
+    deadline = time.monotonic() + timeout_minutes * 60
+    try:
+        # One that was interrupted here runs on there.
+        going_on = tasks.running(ecs, platform.outputs, TASK)
+        tasks.carry_out(ecs, logs, platform.outputs, TASK, deadline=deadline, going_on=going_on)
+    except tasks.Failed as failed:
+        typer.echo(str(failed), err=True)
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""`groundwork plan-rest`: what is left of an approved plan, once a first part of it has been applied.
+
+An update plan (`pulumi preview --save-plan`) names the steps of each resource, and `pulumi up --plan` stops unless
+exactly those are taken. So a plan cannot be applied in two parts: what the first part replaced is not replaced again.
+Here the steps of the first part become `same`, which is stricter than what they were: nothing more may happen to those
+resources. Nothing is ever added to a plan.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from operations.exits import refuse
+
+SAME = ["same"]
+
+
+class NotPartOf(ValueError):
+    """The second plan does more than the first allows; a sentence."""
+
+
+def rest(whole: dict[str, Any], applied: dict[str, Any]) -> dict[str, Any]:
+    """The whole plan, with what `applied` did as done. Raises `NotPartOf` where that is not a part of it."""
+    planned, done = whole["resourcePlans"], applied["resourcePlans"]
+    changed = {urn for urn, plan in done.items() if plan.get("steps") and plan["steps"] != SAME}
+    beyond = sorted(urn for urn in changed if planned.get(urn, {}).get("steps") != done[urn]["steps"])
+    if beyond:
+        raise NotPartOf(
+            "The first part is no part of the whole plan: other steps are planned there for "
+            f"{', '.join(beyond)}. Make both plans from the same commit and state."
+        )
+    narrowed = {urn: {**plan, "steps": SAME} if urn in changed else plan for urn, plan in planned.items()}
+    return {**whole, "resourcePlans": narrowed}
+
+
+def plan_rest(
+    plan: Annotated[Path, typer.Argument(help="The whole plan, as it was approved.")],
+    applied: Annotated[Path, typer.Argument(help="The plan of the part that has been applied (`--target`).")],
+    output: Annotated[Path, typer.Option(help="Where the rest is written.")],
+) -> None:
+    """What is left of an approved update plan after a first, targeted part of it.
+
+    \b
+    Exit code
+      0  it is written
+      2  a file is no plan, or the part is not of this plan
+
+    \b
+    Example
+      groundwork plan-rest plan.json ahead.json --output rest.json && pulumi up --plan rest.json
+    """
+    try:
+        narrowed = rest(_read(plan), _read(applied))
+    except NotPartOf as problem:
+        refuse(str(problem))
+    output.write_text(json.dumps(narrowed), encoding="utf-8")
+    typer.echo(f"{output}: what {applied} has done must stay the same")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        refuse(f"{path} cannot be read: {problem}")
+    if not isinstance(content, dict) or not isinstance(content.get("resourcePlans"), dict):
+        refuse(f"{path} is no update plan: `pulumi preview --save-plan {path}` writes one.")
+    return content

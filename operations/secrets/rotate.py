@@ -1,0 +1,251 @@
+"""`groundwork secrets rotate`: a new value, in the store too where it opens one, and new tasks of exactly its readers.
+
+Who knows the value decides the way: an operator's is put; what the program generates is made anew by the engine, which
+would otherwise bring the old one back; a role's goes on to PostgreSQL by the bootstrap task, a cache's token to
+ElastiCache by the same `pulumi up`; the master user's is RDS'. Which secrets have changed is then seen in Secrets
+Manager, so that what is put together from the value (a URL) counts, too.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from operations import tasks
+from operations.db import bootstrap
+from operations.platform import (
+    LOCAL,
+    SYSTEM,
+    DryRunOption,
+    OutputsOption,
+    Platform,
+    Refusal,
+    StackOption,
+    SystemOption,
+    YesOption,
+    confirm,
+    opened,
+)
+from operations.secrets import known, put, users
+from operations.secrets.known import Known, Origin, SecretArgument
+from operations.services import switch
+from operations.services.engine import Engine
+from operations.services.fleet import Service
+from operations.waits import Failed, Look, Patience, carried_out
+
+ROTATION_POLL_S = 5
+
+
+def rotate(
+    name: SecretArgument,
+    generate: Annotated[
+        bool,
+        typer.Option(
+            "--generate", help="Of one that the operator fills: a random value, not one from stdin."
+        ),
+    ] = False,
+    length: put.LengthOption = None,
+    number: put.BytesOption = None,
+    accept_weak: put.AcceptOption = False,
+    timeout_minutes: Annotated[
+        int, typer.Option(min=1, help="For all that is waited for, beside `pulumi up`.")
+    ] = 30,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    system: SystemOption = SYSTEM,
+    stack: StackOption = LOCAL,
+    outputs: OutputsOption = None,
+) -> None:
+    """Give a secret a new value, and replace the tasks of exactly those services that read it, without a gap.
+
+    One that comes from elsewhere is read from standard input or asked for. What the program generates is made anew by
+    `pulumi up`, whose plan is shown first: for a role of the database the bootstrap task then sets it in PostgreSQL,
+    a cache takes the old and the new token until the next rotation. RDS makes the master user's anew by itself.
+
+    Between a role's new password and the end of the deployment, tasks that run keep their connections but open no new
+    ones with the old password: choose a quiet hour, or raise the pool's minimum.
+
+    \b
+    Exit code
+      0  the new value is there, and the services that read it are steady
+      1  something was begun and failed: the sentence says what goes on from there
+      2  it was not begun
+
+    \b
+    Examples
+      groundwork secrets rotate sendgrid-api-key --system fixrx --stack prod
+      groundwork secrets rotate jwt-secret --system fixrx --stack prod --dry-run
+      groundwork secrets rotate database/rentfix_app --stack prod
+    """
+    with carried_out():
+        platform = opened(system, stack, outputs)
+        secret = known.find(platform, name)
+        patience = Patience.of(timeout_minutes)
+        if secret.origin is Origin.external:
+            value = put.made(secret, length, number) if generate else put.given(secret)
+            put.refuse_bad(secret, value, accept_weak=accept_weak or generate)
+            _rotate_external(platform, secret, value, patience, yes=yes, dry_run=dry_run)
+        elif generate or length or number:
+            raise Refusal(
+                f"{name} is made by the program, in the length of the system file: leave out --generate, --length "
+                "and --bytes."
+            )
+        elif _is_managed(platform, secret):
+            _rotate_managed(platform, secret, patience, yes=yes, dry_run=dry_run)
+        else:
+            _rotate_generated(platform, secret, patience, yes=yes, dry_run=dry_run)
+
+
+def _is_managed(platform: Platform, secret: Known) -> bool:
+    """Whether RDS itself makes and rotates it."""
+    if secret.origin is not Origin.master:
+        return False
+    return known.described(platform.client("secretsmanager"), secret).get("OwningService") == "rds"
+
+
+def _replacement(services: Sequence[Service]) -> list[str]:
+    return [f"replace the tasks of {each.name}, without a gap" for each in services]
+
+
+def _rotate_external(
+    platform: Platform, secret: Known, value: str, patience: Patience, *, yes: bool, dry_run: bool
+) -> None:
+    services = users.of(platform, [secret.arn])
+    touches = [f"put a new value into {secret.name} ({secret.arn})", *_replacement(services)]
+    if not confirm(platform, touches, yes=yes, dry_run=dry_run):
+        return
+    client = platform.client("secretsmanager")
+    # A run that was stopped after this goes on from here: the same value is no new version.
+    if known.value(client, secret) != value:
+        put.write(client, secret, value)
+    _replace_tasks(platform, services, patience)
+
+
+def _rotate_managed(
+    platform: Platform, secret: Known, patience: Patience, *, yes: bool, dry_run: bool
+) -> None:
+    services = users.of(platform, [secret.arn])
+    touches = [f"have RDS make a new password of the master user ({secret.arn})", *_replacement(services)]
+    if not confirm(platform, touches, yes=yes, dry_run=dry_run):
+        return
+    client = platform.client("secretsmanager")
+    before = known.current(client, secret)
+    client.rotate_secret(SecretId=secret.arn)
+
+    def look() -> Look[bool]:
+        now = known.current(client, secret)
+        is_new = now is not None and (before is None or now.id != before.id)
+        return Look("the old password is still the current one", True if is_new else None)
+
+    patience.until(
+        "Rotation by RDS",
+        look,
+        otherwise=f"RDS goes on with it: `aws secretsmanager describe-secret --secret-id {secret.arn}`.",
+        every_s=ROTATION_POLL_S,
+    )
+    _replace_tasks(platform, services, patience)
+
+
+def arguments(secret: Known) -> list[str]:
+    """For `pulumi preview` and `up`: the random value anew, and what depends on it; nothing else moves."""
+    urn = f"**$random:index/random*:Random*::{secret.resource}"
+    return ["--target", urn, "--replace", urn, "--target-dependents"]
+
+
+def _refuse_unrotatable(secret: Known) -> None:
+    if secret.origin is Origin.composed:
+        raise Refusal(
+            f"{secret.name} is put together from other secrets. Rotate these (`groundwork secrets check` lists them): "
+            "it follows, and so do the services that read it."
+        )
+    if secret.origin is Origin.broker:
+        raise Refusal(
+            f"Amazon MQ takes a user of RabbitMQ only when the broker is made, so {secret.name} cannot be rotated from "
+            "here: docs/runbooks/broker.md."
+        )
+
+
+def _rotate_generated(
+    platform: Platform, secret: Known, patience: Patience, *, yes: bool, dry_run: bool
+) -> None:
+    _refuse_unrotatable(secret)
+    engine, client = Engine.of(platform), platform.client("secretsmanager")
+    before = _versions(client, platform)
+    with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
+        plan = Path(folder) / "plan.json"
+        engine.preview(plan, *arguments(secret))
+        touches = list(_steps(secret))
+        if not confirm(platform, touches, yes=yes, dry_run=dry_run):
+            return
+        engine.up(plan, *arguments(secret))
+    changed = [
+        each for each in known.every(platform) if _versions(client, platform, each) != before[each.arn]
+    ]
+    if not changed:
+        raise Failed(
+            f"`pulumi up` went well, and no secret has a new value: is {secret.resource} what the program calls "
+            f"{secret.name}? Nothing else was done."
+        )
+    typer.echo(f"New values: {', '.join(each.name for each in changed)}.", err=True)
+    services = users.of(platform, [each.arn for each in changed])
+    if secret.origin is Origin.role:
+        _teach_database(platform, services, patience)
+    _replace_tasks(platform, services, patience)
+
+
+def _steps(secret: Known) -> Iterator[str]:
+    yield "apply exactly the plan above, with a new value of " + secret.name
+    if secret.origin is Origin.role:
+        yield f"run the task {bootstrap.TASK}, which sets it in PostgreSQL"
+    yield "replace the tasks of the services that read what has changed, without a gap"
+
+
+def _versions(client: Any, platform: Platform, one: Known | None = None) -> Any:
+    """The current version's id of one secret, or of all by ARN; None where it holds nothing."""
+    if one is None:
+        return {each.arn: _versions(client, platform, each) for each in known.every(platform)}
+    version = known.current(client, one)
+    return version.id if version else None
+
+
+def _teach_database(platform: Platform, services: Sequence[Service], patience: Patience) -> None:
+    try:
+        tasks.carry_out(
+            platform.client("ecs"),
+            platform.client("logs"),
+            platform.outputs,
+            bootstrap.TASK,
+            deadline=time.monotonic() + patience.left_s,
+        )
+    except tasks.Failed as failed:
+        names = " ".join(each.name for each in services)
+        then = f", then `groundwork service restart {names}`" if names else ""
+        raise Failed(
+            f"{failed} Secrets Manager has the new password and PostgreSQL the old one, so no new task can log in: "
+            f"mend that, `groundwork db bootstrap --stack {platform.stack}`{then}."
+        ) from None
+
+
+def _replace_tasks(platform: Platform, services: Sequence[Service], patience: Patience) -> None:
+    if namespace := users.on_kubernetes(platform):
+        typer.echo(users.how_pods_read_it(namespace))
+        return
+    if not services:
+        typer.echo("Done. No service that runs reads it.")
+        return
+    names = [each.name for each in services]
+    again = f"`groundwork service restart {' '.join(names)} --stack {platform.stack}` goes on from there"
+    try:
+        switch.redeploy(platform, list(services), patience)
+    except Failed as failed:
+        raise Failed(
+            f"{failed}\nThe new value is in place; the old tasks run on with the old one. Mend what they died of: "
+            f"{again}."
+        ) from None
+    except KeyboardInterrupt:
+        typer.echo(f"The new value is in place. {again}.", err=True)
+        raise
+    typer.echo(f"Done. {', '.join(names)} run with the new value.")

@@ -1,0 +1,5 @@
+"""`groundwork status`."""
+
+from operations.status.command import status
+
+__all__ = ["status"]

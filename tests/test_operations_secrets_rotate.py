@@ -1,0 +1,303 @@
+"""`groundwork secrets rotate`, against the emulator's Secrets Manager and ECS.
+
+The engine is one of the test's, which writes the secrets that `pulumi up` would write; RDS' rotation, and tasks that
+run, are answers of the test.
+"""
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations import tasks
+from operations.secrets import known, rotate
+from operations.services.engine import Engine
+from operations.stack_files import Stack as StackFile
+from operations.waits import Failed
+from tests.aws_cloud import clock, emulator_url
+from tests.program import declared
+from tests.running_services import running
+from tests.secret_stack import GOOD, JWT, Stack, groundwork, make, stack
+
+__all__ = ["clock", "emulator_url", "groundwork", "running", "stack"]
+
+NEW = f"{GOOD}-new"
+NUMBERS = count(1)
+
+
+def restarted(stack: Stack) -> list[str]:
+    """The services that were given new tasks."""
+    names = {said["name"]: name for name, said in stack.cloud.outputs["services"].items()}
+    return [
+        names[call["service"]] for call in stack.cloud.calls("UpdateService") if call["forceNewDeployment"]
+    ]
+
+
+class Program:
+    """In the place of `pulumi`: what was asked of it, and the secrets that the next `up` writes."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.asked = stack, []
+        self.writes: list[str] = []
+        self.fails = ""
+
+    def preview(self, plan: Path, *more: str) -> None:
+        self.asked.append(("preview", plan.name, *more))
+
+    def up(self, plan: Path, *more: str) -> None:
+        self.asked.append(("up", plan.name, *more))
+        if self.fails:
+            raise Failed(self.fails)
+        for arn in self.writes:
+            self.stack.client.put_secret_value(SecretId=arn, SecretString=f"{GOOD}-{next(NUMBERS)}")
+
+
+@pytest.fixture
+def program(stack, monkeypatch):
+    made = Program(stack)
+    monkeypatch.setattr(rotate.Engine, "of", lambda _: made)
+    return made
+
+
+@pytest.fixture
+def bootstraps(monkeypatch):
+    """The one-off tasks that were run."""
+    ran: list[Any] = []
+    monkeypatch.setattr(rotate.tasks, "carry_out", lambda _ecs, _logs, _outputs, task, **_: ran.append(task))
+    return ran
+
+
+# One that the operator fills
+
+
+def test_a_new_value_is_put_and_exactly_its_readers_start_anew(stack, groundwork, clock):
+    arn, other = stack.secret("api-key", GOOD), stack.secret("other", f"{GOOD}-o")
+    stack.service("api", f"{arn}:token::")
+    stack.service("worker", other)
+    result = groundwork("rotate", "api-key", "--yes", stdin=NEW)
+    assert stack.value("api-key") == NEW
+    assert restarted(stack) == ["api"]
+    assert "Done. api run with the new value." in result.output
+    assert NEW not in result.output
+
+
+def test_it_says_beforehand_whose_tasks_it_replaces(stack, groundwork):
+    arn = stack.secret("api-key", GOOD)
+    stack.service("api", arn)
+    said = groundwork("rotate", "api-key", "--dry-run", stdin=NEW).output
+    assert "would put a new value into api-key" in said
+    assert "would replace the tasks of api, without a gap" in said
+    assert (stack.value("api-key"), restarted(stack)) == (GOOD, [])
+
+
+def test_a_log_driver_and_a_registry_login_are_readers_too():
+    container = {
+        "logConfiguration": {"secretOptions": [{"name": "a", "valueFrom": "arn:aws:sm:r:1:secret:log-1"}]},
+        "repositoryCredentials": {"credentialsParameter": "arn:aws:sm:r:1:secret:registry-1"},
+    }
+    found = rotate.users.references([container])
+    assert found == ["arn:aws:sm:r:1:secret:log-1", "arn:aws:sm:r:1:secret:registry-1"]
+
+
+def test_a_run_that_was_stopped_after_the_put_goes_on_with_the_tasks(stack, groundwork, clock):
+    arn = stack.secret("api-key", NEW)
+    stack.service("api", arn)
+    groundwork("rotate", "api-key", "--yes", stdin=NEW)
+    assert stack.cloud.calls("PutSecretValue") == []
+    assert restarted(stack) == ["api"]
+
+
+def test_a_random_value_for_one_that_the_operator_fills(stack, groundwork):
+    stack.secret("partner-key", GOOD)
+    said = groundwork("rotate", "partner-key", "--generate", "--length", "48", "--yes").output
+    assert len(stack.value("partner-key")) == 48
+    assert "No service that runs reads it" in said
+
+
+def test_tasks_that_die_of_the_new_value_are_told_with_the_way_on(stack, groundwork, clock, monkeypatch):
+    arn = stack.secret("api-key", GOOD)
+    stack.service("api", arn)
+
+    def dies(*_: Any) -> None:
+        raise Failed("api: 2 tasks ended with 1.")
+
+    monkeypatch.setattr(rotate.switch, "redeploy", dies)
+    said = groundwork("rotate", "api-key", "--yes", stdin=NEW, code=1).output
+    assert "api: 2 tasks ended with 1." in said
+    assert "The new value is in place; the old tasks run on with the old one." in said
+    assert "`groundwork service restart api --stack prod` goes on from there" in said
+
+
+def test_on_kubernetes_kubectl_starts_the_readers_anew(stack, groundwork):
+    stack.secret("api-key", GOOD)
+    stack.cloud.outputs["kubernetes"] = {"cluster": "a", "namespace": "rentalfix-prod"}
+    said = groundwork("rotate", "api-key", "--yes", stdin=NEW).output
+    assert stack.value("api-key") == NEW
+    assert "`kubectl --namespace rentalfix-prod rollout restart deployment`" in said
+
+
+# One that the program generates
+
+
+def test_a_generated_one_is_made_anew_by_the_engine_by_the_plan_that_was_shown(
+    stack, groundwork, program, clock
+):
+    arn = stack.secret("jwt-secret", JWT, external=False)
+    stack.service("api", arn)
+    program.writes = [arn]
+    said = groundwork("rotate", "jwt-secret", "--yes").output
+    urn = "**$random:index/random*:Random*::secret-jwt-secret"
+    arguments = ("plan.json", "--target", urn, "--replace", urn, "--target-dependents")
+    assert program.asked == [("preview", *arguments), ("up", *arguments)]
+    assert "New values: jwt-secret." in said
+    assert restarted(stack) == ["api"]
+
+
+def test_a_dry_run_shows_the_plan_only(stack, groundwork, program):
+    stack.secret("jwt-secret", JWT, external=False)
+    said = groundwork("rotate", "jwt-secret", "--dry-run").output
+    assert [each[0] for each in program.asked] == ["preview"]
+    assert "would apply exactly the plan above, with a new value of jwt-secret" in said
+
+
+def test_what_is_put_together_from_it_moves_its_readers_too(stack, groundwork, program, bootstraps, clock):
+    """A role's password stands in its own secret and in a URL; PostgreSQL learns it before tasks start with it."""
+    role, url = (
+        stack.role("app", GOOD),
+        stack.secret("database-url", f"postgres://{GOOD}@a/b", external=False),
+    )
+    stack.service("api", url)
+    stack.service("worker", role)
+    stack.service("web")
+    program.writes = [role, url]
+    said = groundwork("rotate", "database/app", "--yes").output
+    assert "will run the task bootstrap, which sets it in PostgreSQL" in said
+    assert bootstraps == ["bootstrap"]
+    assert restarted(stack) == ["api", "worker"]
+
+
+def test_a_bootstrap_that_fails_leaves_the_tasks_alone_and_says_how_to_go_on(
+    stack, groundwork, program, monkeypatch
+):
+    role = stack.role("app", GOOD)
+    stack.service("api", role)
+    program.writes = [role]
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise tasks.Failed("bootstrap ended with 3.")
+
+    monkeypatch.setattr(rotate.tasks, "carry_out", fails)
+    said = groundwork("rotate", "database/app", "--yes", code=1).output
+    assert "bootstrap ended with 3. Secrets Manager has the new password and PostgreSQL the old one" in said
+    assert "`groundwork db bootstrap --stack prod`, then `groundwork service restart api`" in said
+    assert restarted(stack) == []
+
+
+def test_an_up_that_fails_or_changes_nothing_is_no_success(stack, groundwork, program):
+    arn = stack.secret("jwt-secret", JWT, external=False)
+    stack.service("api", arn)
+    said = groundwork("rotate", "jwt-secret", "--yes", code=1).output
+    assert "no secret has a new value: is secret-jwt-secret what the program calls jwt-secret?" in said
+    program.fails = "`pulumi up` ended with 1; it says why above."
+    assert program.fails in groundwork("rotate", "jwt-secret", "--yes", code=1).output
+    assert restarted(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "sentence"),
+    [
+        ("jwt-secret", ["--length", "64"], "in the length of the system file: leave out --generate"),
+        ("brokers/events", [], "takes a user of RabbitMQ only when the broker is made"),
+        ("nothing", [], "There is no secret nothing of rentalfix"),
+    ],
+)
+def test_what_cannot_be_rotated_that_way_is_refused(stack, groundwork, program, name, more, sentence):
+    stack.secret("jwt-secret", JWT, external=False)
+    stack.cloud.outputs["brokers"]["events"] = {"loginSecretArn": make(stack.cloud, "b", "x")}
+    assert sentence in groundwork("rotate", name, "--yes", *more, code=2).output
+    assert program.asked == []
+
+
+def test_what_is_put_together_is_rotated_by_its_parts(stack, groundwork, program):
+    stack.secret("database-url", "postgres://a", external=False)
+    object.__setattr__(stack.cloud, "system", "fixrx")
+    assert (
+        "is put together from other secrets" in groundwork("rotate", "database-url", "--yes", code=2).output
+    )
+
+
+@pytest.mark.parametrize("name", ["fixrx/prod", "nx-monorepo/prod", "prod"])
+def test_the_names_of_random_values_are_those_that_the_program_declares(name):
+    """So that the engine replaces that one, and no more."""
+    recording = declared(name)
+    random = [each.name for each in recording.resources if each.type.startswith("random:index/random")]
+    said = recording.value
+    platform = known.Platform(said["system"], "prod", said)
+    made = {
+        each.resource
+        for each in known.every(platform)
+        if each.origin not in (known.Origin.external, known.Origin.composed, known.Origin.master)
+    }
+    assert made
+    assert [random.count(each) for each in made] == [1] * len(made)
+
+
+# The master user's
+
+
+def master(stack: Stack, owner: str | None) -> str:
+    arn = make(stack.cloud, "master", json.dumps({"username": "postgres", "password": GOOD}))
+    stack.cloud.outputs["database"] = {"masterSecretArn": arn, "roleSecretArns": {}}
+    if owner:
+        stack.cloud.says("DescribeSecret", {"ARN": arn, "OwningService": owner})
+    return arn
+
+
+def test_rds_makes_the_master_users_anew_and_it_waits_for_it(stack, groundwork, program, clock):
+    arn = master(stack, "rds")
+    versions = [["old"], ["old"], ["old"], ["new"]]
+
+    def listed(_: Any) -> dict[str, Any]:
+        [name] = versions.pop(0) if len(versions) > 1 else versions[0]
+        made = {
+            "VersionId": name * 12,
+            "VersionStages": ["AWSCURRENT"],
+            "CreatedDate": "2026-11-26T00:00:00Z",
+        }
+        return {"ARN": arn, "Versions": [made]}
+
+    stack.cloud.says("ListSecretVersionIds", listed)
+    stack.cloud.says("RotateSecret", {"ARN": arn})
+    said = groundwork("rotate", "database/master", "--yes").output
+    assert stack.cloud.calls("RotateSecret") == [{"SecretId": arn}]
+    assert clock.sleeps == [5, 5]
+    assert "the old password is still the current one" in said
+    assert program.asked == []
+
+
+def test_a_rotation_by_rds_that_does_not_end_is_told(stack, groundwork, clock):
+    arn = master(stack, "rds")
+    stack.cloud.says("RotateSecret", {"ARN": arn})
+    said = groundwork("rotate", "database/master", "--yes", "--timeout-minutes", "1", code=1).output
+    assert "RDS goes on with it" in said
+    assert clock.now >= 60
+
+
+def test_where_there_are_replicas_the_program_makes_the_master_users(stack, groundwork, program):
+    program.writes = [master(stack, None)]
+    groundwork("rotate", "database/master", "--yes")
+    assert program.asked[0][3] == "**$random:index/random*:Random*::database-master"
+
+
+def test_the_engines_arguments_reach_pulumi():
+    stack = StackFile(
+        system="fixrx", stack="prod", name="fixrx-prod", config_file="f", policy_config="", region="r",
+        standing=None, tags={},
+    )  # fmt: skip
+    engine = Engine(stack)
+    secret = known.Known(name="a", arn="a", origin=known.Origin.generated, resource="secret-a")
+    command = engine.command("up", *rotate.arguments(secret))
+    assert command[-5:] == ["--target", "**$random:index/random*:Random*::secret-a", "--replace",
+                            "**$random:index/random*:Random*::secret-a", "--target-dependents"]  # fmt: skip
