@@ -20,6 +20,7 @@ from pulumi_policy import (
     StackValidationPolicy,
     policy,
 )
+from rules import Stack
 
 NAME = "_PolicyAnalyzerServicer"  # the SDK has no public name for it
 Servicer = policy._PolicyAnalyzerServicer
@@ -74,6 +75,14 @@ class ByType(Servicer):
 
     def AnalyzeStack(self, request: Any, _context: Any) -> Any:
         self._gatherer.AnalyzeStack(request, _context)
+        # What the SDK makes of a resource points into the message; kept after it, it would crash a Python that ends.
+        resources, self._gathering.resources = self._gathering.resources, []
+        try:
+            return self._judged(resources)
+        finally:
+            Stack.forget()
+
+    def _judged(self, resources: list[PolicyResource]) -> Any:
         response = proto.AnalyzeResponse()
         for each in self._whole:
             level = self._get_enforcement_level(each)
@@ -84,9 +93,7 @@ class ByType(Servicer):
             report = self._create_report_violation(
                 response, each.name, each.description, level, each.severity
             )
-            each.validate(
-                StackValidationArgs(self._gathering.resources, self._get_policy_config(each.name)), report
-            )
+            each.validate(StackValidationArgs(resources, self._get_policy_config(each.name)), report)
         return response
 
     def Remediate(self, request: Any, _context: Any) -> Any:

@@ -218,6 +218,10 @@ class Stack:
             cls._last = cls(resources)
         return cls._last
 
+    @classmethod
+    def forget(cls) -> None:
+        cls._last = None
+
     def of(self, types: Sequence[str]) -> list[PolicyResource]:
         return [resource for type_ in types for resource in self._by_type.get(type_, [])]
 
