@@ -7,6 +7,9 @@ and without Authorization: CloudFront takes both off a GET whose cache policy do
 answers as to a stranger, and what is kept is never one user's. Uncached answers are compressed by the service itself.
 """
 
+# Annotations stay text: evaluated, they would import AWS's modules into every program that declares none of this.
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal

@@ -5,6 +5,9 @@ stack's firewall opens. Pods have security groups too, and roles by EKS Pod Iden
 more than start them. The number of machines stays between two bounds and moves only when somebody moves it.
 """
 
+# Annotations stay text: evaluated, they would import AWS's modules into every program that declares none of this.
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

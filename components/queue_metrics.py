@@ -4,6 +4,9 @@ A small function in the VPC asks Redis; its code is in queue_metrics_handler/. I
 Manager over NAT or interface endpoints, so its subnets need one of the two.
 """
 
+# Annotations stay text: evaluated, they would import AWS's modules into every program that declares none of this.
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -11,6 +11,9 @@ Lambda tries a message three times over some minutes; what is still not delivere
 letters, and an alarm says so to the topics' other readers, by e-mail.
 """
 
+# Annotations stay text: evaluated, they would import AWS's modules into every program that declares none of this.
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

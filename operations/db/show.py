@@ -115,7 +115,8 @@ def size(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `2 min 05 s`, `3 h 20 min`."""
+    """`0.4 s`, `2 min 05 s`, `3 h 20 min`; a clock that is behind AWS's is none of a reader's business."""
+    seconds = max(0, seconds)
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -45,7 +45,8 @@ class Seen:
     mark: bytes | None = field(default=None, repr=False)
 
     def age_days(self, now: datetime) -> int | None:
-        return (now - self.changed).days if self.changed else None
+        # AWS's clock may be ahead of this machine's.
+        return max(0, (now - self.changed).days) if self.changed else None
 
 
 def look(client: Any, secret: Known, key: bytes) -> Seen:
