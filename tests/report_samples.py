@@ -75,6 +75,8 @@ _SIZE = """    notifier:
       max_count: 6
 """
 
+_EDGE = '      "firewall-collector -> firewall-worker-ai: 9090",\n'
+
 SAMPLES: Mapping[str, Sample] = {
     "instance-class-up": Sample(
         edits=[
@@ -104,6 +106,12 @@ SAMPLES: Mapping[str, Sample] = {
                     f"{_SIZE}  groundwork:operations:\n",
                 )
                 for stack in ("prod", "staging", "local")
+            ),
+            Edit(
+                "policies.prod.json",
+                _EDGE,
+                f"{_EDGE}{_EDGE.replace('worker-ai', 'notifier')}"
+                '      "firewall-notifier -> firewall-cache-queue: 6379",\n',
             ),
         ],
         examples={"new-service": ""},

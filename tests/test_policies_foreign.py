@@ -100,7 +100,6 @@ def preview(tmp_path, home):
     project.mkdir()
     (project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     (project / "Pulumi.prod.yaml").write_text("config:\n  aws:region: eu-west-1\n")
-    (project / "policies.json").write_text(json.dumps(LEVELS))
     (tmp_path / "state").mkdir()
     own = {key: value for key, value in os.environ.items() if not key.startswith(FORGOTTEN)}
     environment = {
@@ -125,10 +124,11 @@ def preview(tmp_path, home):
             check=False,
         )
 
-    def run(program):
+    def run(program, *options, levels=LEVELS):
         (project / "__main__.py").write_text(program)
+        (project / "policies.json").write_text(json.dumps(levels))
         pack = ("--policy-pack", str(ROOT / "policies"), "--policy-pack-config", "policies.json")
-        done = pulumi("preview", "--stack", "prod", *pack)
+        done = pulumi("preview", "--stack", "prod", *pack, *options)
         levels = {rule: level for level, rule in VIOLATION.findall(done.stdout)}
         return done.returncode, levels, done.stdout + done.stderr
 
@@ -148,3 +148,17 @@ def test_a_program_of_others_is_refused_until_it_is_mended(preview):
     assert code == 0, shown
     assert levels["rds-multi-az"] == "advisory", "the pack has judged it"
     assert "not-evaluated" not in levels, "nothing that is asked waits for `pulumi up`"
+
+
+def test_what_the_pack_mends_shows_in_the_diff(preview):
+    program = 'import pulumi_aws as aws\naws.kms.Key("orders", description="orders")\n'
+    levels = {"all": "advisory", "kms-rotation": "mandatory"}
+    code, _, shown = preview(program, "--diff", levels=levels)
+    assert code != 0
+    assert "[mandatory] [severity: medium]  kms-rotation" in shown, shown
+    assert "enableKeyRotation: true" not in shown, shown
+
+    code, _, shown = preview(program, "--diff", levels=levels | {"kms-rotation": "remediate"})
+    assert code == 0, shown
+    assert re.search(r"\[remediate\] +kms-rotation +\(aws:kms/key:Key: orders\)", shown), shown
+    assert re.search(r"enableKeyRotation *: true", shown), shown
