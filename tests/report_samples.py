@@ -189,9 +189,7 @@ def _trimmed(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trimmed_state(state: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    kept = {
-        key: state[key] for key in ("type", "custom", "protect", "retainOnDelete", "parent") if state.get(key)
-    }
+    kept = {key: state[key] for key in ("custom", "protect", "retainOnDelete", "parent") if state.get(key)}
     inputs = {name: _short(value) for name, value in (state.get("inputs") or {}).items() if name != "tags"}
     sources = {name: urns for name, urns in (state.get("propertyDependencies") or {}).items() if urns}
     if not whole:
@@ -247,6 +245,11 @@ def recorded(name: str) -> tuple[str, str]:
     )
     changed = {step["urn"] for step in own["steps"]}
     steps = [*own["steps"], *(step for step in shared["steps"] if step["urn"] not in changed)]
+    for step in steps:
+        # The URN says it as well, so it is not kept.
+        type_ = step["urn"].split("::")[2].rpartition("$")[2]
+        for state in (step[name] for name in ("oldState", "newState") if name in step):
+            state["type"] = type_
     log = (RECORDINGS / f"{name}.events.jsonl").read_text(encoding="utf-8")
     return json.dumps({**own["rest"], "steps": steps}), log
 

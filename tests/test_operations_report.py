@@ -62,7 +62,7 @@ def test_the_samples_are_what_the_command_makes_of_their_recordings():
 
 
 def test_the_recordings_stay_small():
-    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 350_000
+    assert sum(path.stat().st_size for path in RECORDINGS.iterdir()) < 300_000
 
 
 def test_the_samples_show_what_they_are_for():
