@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from operations import nightly
-from operations.db.show import as_text, show
 from operations.exits import FOUND
 from operations.notices import Notice
 from operations.platform import (
@@ -30,6 +29,7 @@ from operations.platform import (
 )
 from operations.services import fleet, images
 from operations.services.fleet import ServicesArgument, short
+from operations.show import as_text, show
 from operations.waits import Failed, carried_out
 
 app = typer.Typer(help="Images: what the registry has, scans, pushing.", no_args_is_help=True)

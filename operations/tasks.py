@@ -188,7 +188,7 @@ class Log:
 
     def news(self, seen: Seen) -> Iterator[str]:
         """Of all containers, since the last time. Yields why it cannot be read, once."""
-        from operations.db.show import printable  # noqa: PLC0415 operations.db runs tasks itself
+        from operations.show import printable  # noqa: PLC0415 operations.db runs tasks itself
 
         names = [each["name"] for each in seen.get("containers", [])] if not self.said else []
         for name in names:

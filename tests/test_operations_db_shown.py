@@ -1,4 +1,4 @@
-"""What `groundwork db` shows: SQL without anybody's data, and values in the units of their columns."""
+"""What `groundwork` shows: SQL without anybody's data, and values in the units of their columns."""
 
 from datetime import UTC, datetime
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.db.show import as_text, cell, heading, show
 from operations.db.statements import SHOWN_CHARACTERS, brief, masked
+from operations.show import as_text, cell, duration, heading, show
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,18 @@ def test_a_row_is_one_line_where_nobody_looks(capsys):
 
 def test_json_has_times_as_iso_says():
     assert as_text({"at": datetime(2026, 1, 2, tzinfo=UTC)}) == '{\n  "at": "2026-01-02T00:00:00+00:00"\n}'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-1.4, "0.0 s"),
+        (0.44, "0.4 s"),
+        (12.2, "12 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (12_000, "3 h 20 min"),
+    ],
+)
+def test_durations(seconds, said):
+    assert duration(seconds) == said

@@ -144,13 +144,6 @@ def test_the_verdict_of_nothing_is_short_and_that_of_an_advisory_one_is_not(pass
     assert words.verdict([advisory], "mandatory") == "Passed: 1 finding, none of them mandatory."
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.44, "0.4 s"), (12.2, "12 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s")]
-)
-def test_durations(seconds, said):
-    assert words.duration(seconds) == said
-
-
 def test_json_holds_everything(judged):
     document = json.loads(as_json.render([judged], RULES, "mandatory"))
     assert (document["version"], document["fail_on"], document["exit_code"]) == (1, "mandatory", 1)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from operations import tasks
+from operations import show, tasks
 from operations.backup import copies
-from operations.db import aws_dumps, instances, show
+from operations.db import aws_dumps, instances
 from operations.db.aws_dumps import STAMP
 from operations.db.aws_snapshots import snapshot
 from operations.db.instances import MADE_BY, OF, Described

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from operations import nightly
+from operations import nightly, show
 from operations.backup import copies
 from operations.backup.verify import PART
-from operations.db import aws_dumps, instances, show
+from operations.db import aws_dumps, instances
 from operations.exits import FOUND
 from operations.platform import (
     LOCAL,

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from operations import show
 from operations.backup import copies
-from operations.db import aws_dumps, aws_proof, instances, show
+from operations.db import aws_dumps, aws_proof, instances
 from operations.db.aws_ask import Answers, Here, InTask, answers, ask, script
 from operations.db.aws_proof import Proof, Wanted
 from operations.exits import FOUND

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from operations.db.reach import Database, ReplicaOption, reaching
-from operations.db.show import Row, as_text, printable, show
 from operations.db.statements import brief
 from operations.exits import FOUND
 from operations.platform import DryRunOption, JsonOption, Refusal, YesOption, confirm
+from operations.show import Row, as_text, printable, show
 
 FullOption = Annotated[
     bool, typer.Option("--full", help="Whole statements as they are: they may hold personal data.")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from operations.db.reach import Database, ReplicaOption, reaching
-from operations.db.show import as_text, duration
 from operations.exits import FOUND
 from operations.platform import JsonOption, Refusal
+from operations.show import as_text, duration
 
 if TYPE_CHECKING:
     from operations.db.reach import Connection

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db import instances, reach, show
+from operations import show
+from operations.db import instances, reach
 from operations.db.aws_reboot import is_pending
 from operations.db.instances import Described, declared, wait_available
 from operations.exits import FOUND

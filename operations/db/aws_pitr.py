@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db import aws_state, instances, show
+from operations import show
+from operations.db import aws_state, instances
 from operations.db.instances import MADE_BY, OF, Described, declared, get, tag_list, wait_available
 from operations.platform import (
     LOCAL,

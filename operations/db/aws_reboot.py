@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db import instances, show
+from operations import show
+from operations.db import instances
 from operations.db.instances import Described, get
 from operations.platform import (
     LOCAL,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from operations.db import aws_dumps, instances, show
+from operations import show
+from operations.db import aws_dumps, instances
 from operations.db.aws_ask import MARK, InTask
 from operations.platform import (
     LOCAL,

@@ -12,10 +12,10 @@ import typer
 from operations.db import reach
 from operations.db.grants import quoted
 from operations.db.reach import Database, reaching, said
-from operations.db.show import Row, as_text, duration, size
 from operations.exits import FOUND
 from operations.platform import DryRunOption, JsonOption, Refusal, YesOption, confirm
 from operations.policy.stacks import unknown
+from operations.show import Row, as_text, duration, size
 
 if TYPE_CHECKING:
     from operations.db.reach import Connection

@@ -9,10 +9,10 @@ import typer
 from operations.db import grants, health, rules
 from operations.db.declared import Declared, declared
 from operations.db.reach import Database, reaching, said
-from operations.db.show import waiting
 from operations.exits import FOUND
 from operations.notices import Notice, render
 from operations.platform import JsonOption
+from operations.show import waiting
 
 if TYPE_CHECKING:
     from operations.db.reach import Connection

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from operations.db.declared import Declared
 from operations.db.grants import BOOTSTRAP
-from operations.db.show import duration
 from operations.notices import Notice
+from operations.show import duration
 
 if TYPE_CHECKING:
     from operations.db.reach import Connection

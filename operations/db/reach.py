@@ -4,14 +4,12 @@ Always by TLS. With a bundle of authorities (`--ca`) the server's name is checke
 tunnel too. Without one the server must at least prove that it knows the password (SCRAM), so no impostor learns it.
 """
 
-import functools
-import inspect
 import ipaddress
 import json
 import os
 import re
 import socket
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operations.db.show import waiting
 from operations.platform import (
     LOCAL,
     SYSTEM,
@@ -33,6 +30,8 @@ from operations.platform import (
     opened,
 )
 from operations.policy.stacks import unknown
+from operations.reaching import taking, tunnel_end
+from operations.show import waiting
 from operations.waits import ended_politely
 
 if TYPE_CHECKING:
@@ -281,11 +280,8 @@ def transport(ca: str | None) -> dict[str, str]:
 
 def _through(via: str) -> dict[str, str]:
     """A tunnel's own end: the host stays the one whose name is checked."""
-    host, _, port = via.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit():
-        raise Refusal(f"--via is HOST:PORT, such as localhost:{TUNNEL_PORT}, and not {via}.")
-    return {"hostaddr": _numeric(host), "port": port}
+    host, port = tunnel_end(via, example_port=TUNNEL_PORT)
+    return {"hostaddr": _numeric(host), "port": str(port)}
 
 
 def _numeric(host: str) -> str:
@@ -327,24 +323,10 @@ def said(error: "psycopg.Error", reach: Reach) -> str:
     return f"PostgreSQL said: {message}{code and f' ({code})'}. {remedies.get(code, '')}".rstrip()
 
 
-def reaching(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of `Reach`, and a Database made of them as its first argument.
+@contextmanager
+def _entered(reach: Reach) -> Generator[Database]:
+    with explained(), told(reach), ended_politely():
+        yield Database(opened(reach.system, reach.stack, reach.outputs), reach)
 
-    What stops it is told as `explained` and `told` do.
-    """
 
-    @functools.wraps(command)
-    def reached(**given: Any) -> None:
-        reach = Reach(**{name: given.pop(name) for name in options})
-        with explained(), told(reach), ended_politely():
-            command(Database(opened(reach.system, reach.stack, reach.outputs), reach), **given)
-
-    signature = inspect.signature(command, eval_str=True)
-    of_reach = inspect.signature(Reach, eval_str=True).parameters
-    options = list(of_reach)
-    _, *own = (each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values())
-    shown = [*own, *of_reach.values()]
-    # Typer reads these: arguments of the command's own first, as `--help` shows them.
-    reached.__signature__ = signature.replace(parameters=shown)  # ty: ignore[missing-attribute]
-    reached.__annotations__ = {each.name: each.annotation for each in shown}
-    return reached
+reaching = taking(Reach, _entered)

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 from operations.db.reach import Database, ReplicaOption, reaching
-from operations.db.show import show
 from operations.exits import FOUND
 from operations.platform import JsonOption
+from operations.show import show
 
 TableOrder = Literal["size", "dead", "bloat", "inserts", "scans"]
 IndexOrder = Literal["size", "reads", "scans"]

@@ -2,7 +2,7 @@
 
 import re
 
-from operations.db.show import printable
+from operations.show import printable
 
 SHOWN_CHARACTERS = 160
 

@@ -17,6 +17,7 @@ from operations.policy import catalogue, listing, run, stacks
 from operations.policy.catalogue import Rule, Severity
 from operations.policy.findings import FailOn, Judgement, exit_code
 from operations.policy.formats import as_json, junit, markdown, sarif, text, words
+from operations.show import duration
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RENDERERS = {
@@ -83,7 +84,7 @@ def check(
     progress = Console(stderr=True, highlight=False)
     if output:
         progress.print(f"{words.verdict(judgements, fail_on)} The report is in {output}.", soft_wrap=True)
-    progress.print(f"Took {words.duration(time.monotonic() - began)}.")
+    progress.print(f"Took {duration(time.monotonic() - began)}.")
     raise typer.Exit(exit_code(judgements, fail_on))
 
 

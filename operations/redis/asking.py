@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db.show import show
 from operations.platform import JsonOption
 from operations.redis.reach import Cache, Node, asking
+from operations.show import show
 
 SHOWN_ARGUMENT = 200
 

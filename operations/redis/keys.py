@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db.show import as_text, show, size
 from operations.platform import JsonOption
 from operations.redis.queues import SCAN_COUNT
 from operations.redis.reach import Cache, Node, asking
+from operations.show import as_text, show, size
 
 
 @asking

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db.show import show
 from operations.exits import FOUND
 from operations.platform import JsonOption
 from operations.redis.reach import Cache, Node, asking
+from operations.show import show
 
 SCAN_COUNT = 1000
 META = ":meta"  # of every queue, a hash of its options

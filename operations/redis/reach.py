@@ -4,9 +4,8 @@ The server's name is always checked against its certificate, through a tunnel to
 """
 
 import functools
-import inspect
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +26,7 @@ from operations.platform import (
     opened,
 )
 from operations.policy.stacks import unknown
+from operations.reaching import taking, tunnel_end
 
 if TYPE_CHECKING:
     import redis
@@ -141,7 +141,9 @@ class Cache:
         from redis.backoff import NoBackoff  # noqa: PLC0415
         from redis.retry import Retry  # noqa: PLC0415
 
-        to_host, to_port = through(self.reach.via) if self.reach.via else (host, port)
+        to_host, to_port = (
+            tunnel_end(self.reach.via, example_port=TUNNEL_PORT) if self.reach.via else (host, port)
+        )
         pool = redis.ConnectionPool(
             connection_class=_named(),
             server_name=host,
@@ -226,15 +228,6 @@ def _remedy(error: str) -> str:
     return next((said for pattern, said in remedies.items() if re.search(pattern, error)), "")
 
 
-def through(via: str) -> tuple[str, int]:
-    """Raises Refusal for what is not HOST:PORT."""
-    host, _, port = via.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit():
-        raise Refusal(f"--via is HOST:PORT, such as localhost:{TUNNEL_PORT}, and not {via}.")
-    return host, int(port)
-
-
 @functools.cache
 def _named() -> Any:
     from redis.connection import SSLConnection  # noqa: PLC0415
@@ -266,19 +259,10 @@ def _primaries(client: "Client") -> Sequence[tuple[str, int]]:
     return sorted({(primary[0] or "", int(primary[1])) for _, _, primary, *_ in slots})
 
 
-def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of `Reach`, and a Cache made of them as its first argument."""
+@contextmanager
+def _entered(reach: Reach) -> Generator[Cache]:
+    with explained():
+        yield Cache(opened(reach.system, reach.stack, reach.outputs), reach)
 
-    @functools.wraps(command)
-    def asked(**given: Any) -> None:
-        reach = Reach(**{name: given.pop(name) for name in of_reach})
-        with explained():
-            command(Cache(opened(reach.system, reach.stack, reach.outputs), reach), **given)
 
-    of_reach = inspect.signature(Reach, eval_str=True).parameters
-    signature = inspect.signature(command, eval_str=True)
-    _, *own = (each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values())
-    shown = [*own, *of_reach.values()]
-    asked.__signature__ = signature.replace(parameters=shown)  # ty: ignore[missing-attribute]
-    asked.__annotations__ = {each.name: each.annotation for each in shown}
-    return asked
+asking = taking(Reach, _entered)

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from operations.db.show import show
 from operations.exits import FOUND
 from operations.platform import (
     LOCAL,
@@ -28,6 +27,7 @@ from operations.platform import (
 )
 from operations.secrets import known, strength
 from operations.secrets.known import Known
+from operations.show import show
 
 DEFAULT_MAX_AGE_DAYS = 90
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db.show import printable
 from operations.platform import (
     LOCAL,
     SYSTEM,
@@ -24,6 +23,7 @@ from operations.platform import (
     opened,
 )
 from operations.policy.stacks import unknown
+from operations.show import printable
 
 POLL_S = 2
 # CloudWatch shows a line some seconds after it was written, and not always in their order.

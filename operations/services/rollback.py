@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations import nightly
-from operations.db import show
+from operations import nightly, show
 from operations.platform import (
     LOCAL,
     ROOT,

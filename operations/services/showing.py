@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db import show as tables
-from operations.db.show import Row
+from operations import show as tables
 from operations.platform import (
     LOCAL,
     SYSTEM,
@@ -23,6 +22,7 @@ from operations.platform import (
 from operations.policy.stacks import unknown
 from operations.services import deaths, fleet, scale
 from operations.services.fleet import Revision, Said, Service, ServiceArgument, number_of, short
+from operations.show import Row
 
 SHOWN_REVISIONS = 5
 SHOWN_EVENTS = 8

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db import show
-from operations.db.show import Row
+from operations import show
 from operations.exits import FOUND
 from operations.platform import (
     LOCAL,
@@ -25,6 +24,7 @@ from operations.platform import (
     opened,
     said,
 )
+from operations.show import Row
 from operations.status.filling import secrets, subscriptions, updated
 from operations.status.part import Asked, Look, Part
 from operations.status.running import services

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from operations.db.show import Row
 from operations.platform import Platform
+from operations.show import Row
 
 _MAKING = threading.Lock()
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from operations.db import instances, show
+from operations import show
+from operations.db import instances
 from operations.db.aws_reboot import is_pending
-from operations.db.show import Row
 from operations.platform import Platform
+from operations.show import Row
 from operations.status.part import Part
 
 LAG_S = 60

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db import aws_proof, instances, show
+from operations import show
+from operations.db import aws_proof, instances
 from operations.db.aws_ask import Answers, InTask, ask
 from operations.db.aws_state import resource_id
 from operations.db.aws_upgrade import afterwards, blue_green, in_place, preflight

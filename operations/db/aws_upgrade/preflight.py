@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from operations.db import instances, show
+from operations import show
+from operations.db import instances
 from operations.db.aws_ask import Answers, rows
 from operations.db.aws_reboot import is_pending
 from operations.db.instances import Described, major

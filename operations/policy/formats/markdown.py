@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from operations.policy.catalogue import Rule
 from operations.policy.findings import FailOn, Finding, Judgement
 from operations.policy.formats import words
+from operations.show import duration
 
 SHOWN_RESOURCES = 12
 
@@ -22,7 +23,7 @@ def _lines(judgements: Sequence[Judgement], rules: Sequence[Rule], fail_on: Fail
     yield from table(
         ["stack", "outcome", "took"],
         [
-            [f"{each.stack.system} {each.stack.name}", words.outcome(each), words.duration(each.seconds)]
+            [f"{each.stack.system} {each.stack.name}", words.outcome(each), duration(each.seconds)]
             for each in judgements
         ],
     )

@@ -10,6 +10,7 @@ from rich.text import Text
 from operations.policy.catalogue import Rule
 from operations.policy.findings import FailOn, Finding, Judgement
 from operations.policy.formats import words
+from operations.show import duration
 
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN_RESOURCES = 12
@@ -27,7 +28,7 @@ def show(console: Console, judgements: Sequence[Judgement], rules: Sequence[Rule
 
 
 def _stack(console: Console, judgement: Judgement, rules: Sequence[Rule]) -> None:
-    took = f" ({words.count(judgement.resources, 'resource')}, {words.duration(judgement.seconds)})"
+    took = f" ({words.count(judgement.resources, 'resource')}, {duration(judgement.seconds)})"
     line(console, Text.assemble((f"{judgement.stack}: {words.outcome(judgement)}", "bold"), (took, "dim")))
     if judgement.problem:
         line(console, Text(judgement.problem, "red"), indent=2)
@@ -94,7 +95,7 @@ def _overview(judgements: Sequence[Judgement], rules: Sequence[Rule]) -> Table:
         cells = [str(each.statuses(rules)["passed"]), broken, str(len(each.findings))]
         cells += [str(len(each.exempted)), str(each.waiting_checks)]
         cells = ["-"] * len(cells) if each.problem else cells
-        table.add_row(each.stack.name, *cells, words.duration(each.seconds))
+        table.add_row(each.stack.name, *cells, duration(each.seconds))
     return table
 
 

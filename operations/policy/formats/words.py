@@ -12,14 +12,6 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `2 min 05 s`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
 def outcome(judgement: Judgement) -> str:
     """One line: what is broken, exempt, and not known yet."""
     if judgement.problem:

@@ -1,4 +1,4 @@
-"""What the database answered, for a person as a table or for a program as JSON.
+"""What was found, for a person as a table or for a program as JSON.
 
 A column's name ends in its unit, as everywhere: `size_bytes`, `query_s`, `mean_ms`, `dead_percent`.
 """
@@ -115,10 +115,12 @@ def size(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `2 min 05 s`, `3 h 20 min`; a clock that is behind AWS's is none of a reader's business."""
+    """`0.4 s`, `12 s`, `2 min 05 s`, `3 h 20 min`; a clock that is behind AWS's is none of a reader's business."""
     seconds = max(0, seconds)
-    if seconds < 60:
+    if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)
-    return f"{hours} h {minutes_left:02d} min" if hours else f"{minutes} min {rest:02d} s"
+    if hours:
+        return f"{hours} h {minutes_left:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
