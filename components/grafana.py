@@ -1,7 +1,7 @@
 """Managed Grafana, reading Prometheus and CloudWatch's figures. People sign in through IAM Identity Center.
 
 Left out on purpose: the logs, which hold what customers write; and importing dashboards, which Grafana only
-takes over its own API, once somebody can sign in.
+takes over its own API: `groundwork grafana import`.
 """
 
 import json

@@ -4,11 +4,16 @@ import typer
 
 from operations import (
     affected,
+    alerts,
     backup,
     comments,
     db,
     exemptions,
+    grafana,
     images,
+    incident,
+    maintenance,
+    network,
     nightly,
     plans,
     probe,
@@ -17,9 +22,12 @@ from operations import (
     services,
     tasks,
 )
+from operations.doctor import doctor
+from operations.perf.command import perf
 from operations.policy import commands as policy
 from operations.report import command as report
 from operations.status import status
+from operations.verify import health, targets, verify
 
 app = typer.Typer(
     name="groundwork",
@@ -34,9 +42,18 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(redis.app, name="redis")
 app.add_typer(images.app, name="images")
+app.add_typer(grafana.app, name="grafana")
+app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(network.app, name="network")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(incident.app, name="incident")
 policy.app.command("exemptions")(exemptions.exemptions)
 app.command("affected")(affected.affected)
 app.command("status")(status)
+app.command("doctor")(doctor)
+app.command("verify")(verify)
+app.command("health")(health)
+app.command("targets")(targets)
 app.command("run")(tasks.run)
 app.command("migrate")(tasks.migrate)
 app.command("seed")(tasks.seed)
@@ -48,6 +65,7 @@ app.command("logs")(services.logs.logs)
 app.command("exec")(services.execute.execute)
 app.command("plan-rest")(plans.plan_rest)
 app.command("probe")(probe.probe)
+app.command("perf")(perf)
 app.command("nightly")(nightly.nightly)
 app.command("report")(report)
 app.command("comment")(comments.comment)

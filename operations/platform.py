@@ -173,6 +173,7 @@ def _checked(text: str, source: str) -> Outputs:
 def explained() -> Generator[None]:
     """Turns what stops a command into a sentence and exit code 2: a refusal, AWS's own, or a network that is away."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 as above
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
         yield
@@ -180,6 +181,11 @@ def explained() -> Generator[None]:
         exits.refuse(str(refusal))
     except ClientError as error:
         exits.refuse(said(error))
+    except ResponseParserError:
+        exits.refuse(
+            "What was asked last was answered with a web page, not by AWS: an emulator has not every operation, and "
+            "a proxy on the way has none."
+        )
     except BotoCoreError as error:
         exits.refuse(
             f"AWS could not be asked: {error}. Look at the credentials (`aws sts get-caller-identity`)."
@@ -190,6 +196,8 @@ def said(error: Any) -> str:
     """AWS's refusal as a sentence, with what to do about the ones that anybody meets."""
     told = error.response.get("Error", {})
     code, message = told.get("Code", "unknown"), told.get("Message", "no reason given").rstrip(".")
+    if message.lstrip().startswith("<"):
+        return f"{error.operation_name} was answered with a web page ({code}): an emulator has not every operation."
     remedies = {
         "AccessDenied": "Ask with a role that may, or have it granted.",
         "ExpiredToken": "Sign in again (`aws sso login`).",

@@ -121,6 +121,26 @@ def selects(selection: PolicyResource, store: PolicyResource) -> bool:
 
 @rule(
     RULES,
+    "rds-upgrade-staged",
+    types=[INSTANCE],
+    severity="high",
+    why="The provider's blue/green update knows nothing of replicas: it fails half-way, or leaves them behind on the "
+    "old database, which the services read on from (terraform-provider-aws, issue 33702).",
+    remedy="Leave blueGreenUpdate out and bring the new engineVersion by `groundwork db upgrade`, which takes the "
+    "replicas along and waits at each stage",
+    checklist=["C70"],
+    whole_stack=True,
+)
+def rds_upgrade_staged(database: PolicyResource, stack: Stack) -> Findings:
+    """A database that has replicas is not upgraded by the provider's own blue/green flag."""
+    if at(database.props, "blueGreenUpdate.enabled") and (
+        replicas := stack.referring([INSTANCE], "replicateSourceDb", database)
+    ):
+        yield f"blueGreenUpdate.enabled is true, and {', '.join(sorted(each.name for each in replicas))} replicates it"
+
+
+@rule(
+    RULES,
     "backup-vault-locked",
     types=[VAULT],
     severity="medium",

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from botocore.stub import Stubber
+from botocore.validate import ParamValidator
 from typer.testing import CliRunner
 
-from operations import db
+from operations import db, tunnels
 from operations.__main__ import app
-from operations.db import reach, sessions
+from operations.db import reach
 from operations.platform import Platform, Refusal
 from tests.database_stack import MIGRATION, aws, eventually, standing
 from tests.program import ROOT
@@ -593,7 +594,7 @@ def became(monkeypatch):
         seen.append((program, command, environment))
         raise SystemExit(0)
 
-    monkeypatch.setattr(sessions.os, "execvpe", become)
+    monkeypatch.setattr(tunnels.os, "execvpe", become)
     return seen
 
 
@@ -668,7 +669,7 @@ def ecs(stack, monkeypatch):
 
 
 def test_a_tunnel_goes_through_a_task_that_uses_the_database(stack, ecs, became, monkeypatch):
-    monkeypatch.setattr(sessions.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(tunnels.shutil, "which", lambda name: f"/usr/bin/{name}")
     ecs()
     answer = stack.run("tunnel", "--local-port", "20000")
     assert answer.exit_code == 0, answer.output
@@ -692,7 +693,7 @@ def test_a_dry_run_of_a_tunnel_is_its_command(stack, ecs, became):
 
 
 def test_what_a_tunnel_needs_is_told_with_its_command(stack, ecs, monkeypatch):
-    monkeypatch.setattr(sessions.shutil, "which", lambda name: "/usr/bin/aws" if name == "aws" else None)
+    monkeypatch.setattr(tunnels.shutil, "which", lambda name: "/usr/bin/aws" if name == "aws" else None)
     ecs()
     said = refused(stack.run("tunnel"))
     assert (
@@ -718,15 +719,37 @@ def test_no_task_that_can_be_entered_is_told(stack, ecs, state, looked):
     )
 
 
+DATABASE = tunnels.Store(
+    "the database", "db", 5432, ["arn:aws:secretsmanager:us-east-1:111122223333:secret:app"]
+)
+
+
+def test_what_a_tunnel_asks_of_session_manager_is_what_botocore_s_model_takes():
+    line = tunnels.command(
+        Platform("shop", "prod", {"region": "us-east-1"}), DATABASE, "ecs:cluster_0123_0123-456", 15432
+    )
+    options = dict(zip(line[3::2], line[4::2], strict=True))
+    given = {
+        "Target": options.pop("--target"),
+        "DocumentName": options.pop("--document-name"),
+        "Parameters": json.loads(options.pop("--parameters")),
+    }
+    assert options == {"--region": "us-east-1"}
+    shape = aws().client("ssm").meta.service_model.operation_model("StartSession").input_shape
+    assert not ParamValidator().validate(given, shape).has_errors()
+    wrong = {**given, "Parameters": {"host": "db"}}
+    assert ParamValidator().validate(wrong, shape).has_errors(), "a value that is no list is none"
+
+
 def test_a_tunnel_needs_a_service_on_ecs():
     outputs = {"services": {"api": {"taskDefinition": ""}}}
     with pytest.raises(Refusal, match=r"No service of this stack runs on ECS.* Use the stack's VPN\."):
-        sessions.find_target(None, outputs, None)
+        tunnels.find_target(None, outputs, DATABASE, None)
     outputs = {"services": {"api": {"taskDefinition": "api:1"}}}
     with pytest.raises(
         Refusal, match=r"There is no service ap in this stack; there are: api\. Did you mean api\?"
     ):
-        sessions.find_target(None, outputs, "ap")
+        tunnels.find_target(None, outputs, DATABASE, "ap")
 
 
 def test_the_local_stack_needs_no_tunnel(stack, monkeypatch):

@@ -1,4 +1,4 @@
-"""`groundwork db reboot-if-pending`, `failover-drill`, `restore` and `restore-pitr`.
+"""`groundwork db status`, `reboot-if-pending`, `failover`, `failover-drill`, `restore` and `restore-pitr`.
 
 Against the emulator's RDS; the states that it does not know (a restart that waits, a failover) and the one-off task are
 answers of the test, checked against botocore's models. What asks a database asks a real one.
@@ -15,7 +15,17 @@ import pytest
 from typer.testing import CliRunner
 
 from operations import __main__ as command
-from operations.db import aws_ask, aws_failover, aws_pitr, aws_reboot, aws_restore, instances, reach
+from operations.db import (
+    aws_ask,
+    aws_failover,
+    aws_pitr,
+    aws_reboot,
+    aws_restore,
+    failover,
+    instances,
+    reach,
+    status,
+)
 from operations.db.aws_failover import Answer, outage, outage_by_events
 from operations.db.instances import MADE_BY, OF, Described
 from operations.platform import Refusal
@@ -28,7 +38,7 @@ __all__ = ["clock", "cloud", "emulator_url"]
 @pytest.fixture
 def groundwork(cloud, monkeypatch):
     """The command, on the stack of `cloud`."""
-    for module in (aws_reboot, aws_failover, aws_restore, aws_pitr):
+    for module in (aws_reboot, aws_failover, aws_restore, aws_pitr, failover, status):
         monkeypatch.setattr(module, "opened", lambda *_: cloud)
 
     def run(*arguments: str, code: int = 0) -> Any:
@@ -327,6 +337,147 @@ def test_without_a_standby_nothing_is_forced(groundwork, cloud, clock):
     database(cloud, MultiAZ=False)
     assert "has no standby" in groundwork("failover-drill", "--yes", code=2).stderr
     assert not cloud.calls("RebootDBInstance")
+
+
+# failover
+
+
+def test_a_failover_in_an_emergency_is_measured_and_not_judged(groundwork, cloud, clock, told_by_events):
+    database(cloud)
+    told_by_events(500)
+    result = groundwork("failover", "--yes", "--json")
+    [row] = json.loads(result.stdout)
+    assert (row["outage_s"], row["database"]) == (500, IDENTIFIER)
+    assert "will fail the instance" in result.stderr
+    assert "are allowed" not in result.stderr
+    assert cloud.calls("RebootDBInstance") == [{"DBInstanceIdentifier": IDENTIFIER, "ForceFailover": True}]
+    assert not cloud.calls("PutMetricData"), "it is no drill"
+
+
+def test_a_failover_is_asked_for_and_needs_a_standby(groundwork, cloud, clock):
+    database(cloud)
+    assert "would fail the instance" in groundwork("failover", "--dry-run").stderr
+    assert "Nobody is there to say yes." in groundwork("failover", code=2).stderr
+    assert "Leave --to out." in groundwork("failover", "--to", "other", code=2).stderr
+    cloud.client("rds").modify_db_instance(
+        DBInstanceIdentifier=IDENTIFIER, MultiAZ=False, ApplyImmediately=True
+    )
+    assert "has no standby" in groundwork("failover", "--yes", code=2).stderr
+    assert not cloud.calls("RebootDBInstance")
+
+
+def test_a_machine_that_only_restarted_is_told(groundwork, cloud, clock, monkeypatch):
+    database(cloud)
+    same = aws_failover.Outage(20, "from here", moved=False)
+    monkeypatch.setattr(failover, "failed_over", lambda *_, **__: (same, instance()))
+    assert "no standby took over" in groundwork("failover", "--yes", code=1).stderr
+
+
+def test_of_a_cluster_a_reader_may_be_chosen(cloud):
+    assert failover.member_of(cluster(), None) is None
+    assert failover.member_of(cluster(), f"{IDENTIFIER}-3") == f"{IDENTIFIER}-3"
+    with pytest.raises(Refusal, match=f"There is no reader {IDENTIFIER}-2 of {IDENTIFIER}"):
+        failover.member_of(cluster(), f"{IDENTIFIER}-2")
+    cloud.says("FailoverDBCluster", {})
+    aws_failover.force(cloud.client("rds"), cluster(), f"{IDENTIFIER}-3")
+    asked = {"DBClusterIdentifier": IDENTIFIER, "TargetDBInstanceIdentifier": f"{IDENTIFIER}-3"}
+    assert cloud.calls("FailoverDBCluster") == [asked]
+    assert f"to {IDENTIFIER}-3:" in aws_failover.touches(cluster(), member=f"{IDENTIFIER}-3")[0]
+
+
+# status
+
+
+def metrics(cloud: Cloud, **values: float) -> None:
+    """By the metric's name; every database has the same."""
+
+    def answer(given: dict[str, Any]) -> dict[str, Any]:
+        asked = given["MetricDataQueries"]
+        names = {each["Id"]: each["MetricStat"]["Metric"]["MetricName"] for each in asked}
+        found = [
+            {"Id": key, "Values": [values[name]] if name in values else []} for key, name in names.items()
+        ]
+        return {"MetricDataResults": found}
+
+    cloud.says("GetMetricData", answer)
+
+
+def test_the_status_of_a_database_that_is_well(groundwork, cloud):
+    database(cloud)
+    metrics(cloud, FreeStorageSpace=50 * 1024**3)
+    said = json.loads(groundwork("status", "--json").stdout)
+    [row] = said["members"]
+    wanted = {"database": IDENTIFIER, "is": "primary", "state": "available", "version": "16.3", "lag_s": None}
+    assert {key: row[key] for key in wanted} == wanted
+    assert (row["storage_bytes"], row["free_bytes"]) == (100 * 1024**3, 50 * 1024**3)
+    assert said["needs"] == []
+    assert set(said["backup"]) == {"restorable to", "newest snapshot"}
+    shown = groundwork("status").stdout
+    assert IDENTIFIER in shown
+    assert "newest snapshot: " in shown
+
+
+def test_the_lag_of_a_replica_and_what_wants_somebody(groundwork, cloud):
+    database(cloud)
+    rds = cloud.client("rds")
+    replica = f"{IDENTIFIER}-r1"
+    rds.create_db_instance_read_replica(DBInstanceIdentifier=replica, SourceDBInstanceIdentifier=IDENTIFIER)
+    metrics(cloud, ReplicaLag=300)
+    try:
+        said = json.loads(groundwork("status", "--json", code=1).stdout)
+    finally:
+        rds.modify_db_instance(DBInstanceIdentifier=replica, DeletionProtection=False)
+        rds.delete_db_instance(DBInstanceIdentifier=replica, SkipFinalSnapshot=True)
+    assert [(row["is"], row["lag_s"]) for row in said["members"]] == [("primary", None), ("replica", 300)]
+    assert said["needs"] == [f"{replica} is 5 min 00 s behind. `groundwork db activity --replica`."]
+
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "free", "sentence"),
+    [
+        ({"DBInstanceStatus": "storage-full"}, None, "is storage-full. docs/runbooks/database.md."),
+        ({"PendingModifiedValues": {"DBInstanceClass": "x"}}, None, "`groundwork maintenance apply-now`"),
+        ({"AllocatedStorage": 100}, 9 * 1024**3, "has 9.0 GB left of 100.0 GB."),
+        (
+            {"CertificateDetails": {"CAIdentifier": "rds-ca-2019", "ValidTill": NOW + timedelta(days=29)}},
+            None,
+            "ends on 2026-12-25.",
+        ),
+        (
+            {"DBParameterGroups": [{"DBParameterGroupName": "g", "ParameterApplyStatus": "pending-reboot"}]},
+            None,
+            "`groundwork db reboot-if-pending`",
+        ),
+    ],
+)
+def test_each_thing_that_wants_somebody_is_a_sentence(said, free, sentence):
+    found = instance(**said)
+    [told] = status.needs(found, status.row("primary", found, None, free), NOW)
+    assert sentence in told
+
+
+def test_what_is_well_wants_nobody():
+    found = instance(
+        AllocatedStorage=100,
+        PendingModifiedValues={},
+        CertificateDetails={"CAIdentifier": "rds-ca-rsa2048-g1", "ValidTill": NOW + timedelta(days=31)},
+    )
+    assert list(status.needs(found, status.row("primary", found, 59, 11 * 1024**3), NOW)) == []
+
+
+def test_of_a_cluster_its_members_are_seen(cloud):
+    cloud.says("DescribeDBClusters", {"DBClusters": [dict(cluster().said)]})
+    cloud.says("DescribeDBInstances", lambda given: {"DBInstances": [{**instance().said, **given}]})
+    found = status.members(cloud, cloud.client("rds"))
+    assert [(kind, each.identifier) for kind, each in found] == [
+        ("cluster", IDENTIFIER),
+        ("writer", f"{IDENTIFIER}-2"),
+        ("reader", f"{IDENTIFIER}-1"),
+        ("reader", f"{IDENTIFIER}-3"),
+    ]
 
 
 def test_a_cluster_fails_over_by_its_own_operation(cloud):

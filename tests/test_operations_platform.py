@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import typer
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
 
 from operations import platform
 from operations.platform import Platform, Refusal, confirm, explained, opened, said
@@ -137,6 +138,10 @@ def refused(code, message="User: x is not authorized."):
         (refused("ThrottlingException", "Rate exceeded"), "AWS is still busy after eight attempts"),
         (refused("ExpiredTokenException", "Expired"), "Sign in again"),
         (refused("ClusterNotFoundException", "Cluster not found."), "(ClusterNotFoundException)."),
+        (
+            refused("404", "<!doctype html>\n<h1>Not Found"),
+            "RunTask was answered with a web page (404): an emulator",
+        ),
     ],
 )
 def test_what_aws_refuses_is_a_sentence(error, sentence):
@@ -149,6 +154,7 @@ def test_what_aws_refuses_is_a_sentence(error, sentence):
         (Refusal("Not like this."), "Not like this."),
         (refused("X", "No."), "AWS refused RunTask: No (X)."),
         (EndpointConnectionError(endpoint_url="https://ecs"), "AWS could not be asked: Could not connect"),
+        (ResponseParserError("invalid XML: <html>"), "answered with a web page, not by AWS"),
     ],
 )
 def test_what_stops_a_command_is_told_and_ends_it_with_2(capsys, error, sentence):

@@ -87,6 +87,13 @@ def test_a_command_that_is_not_there_is_said_to_come():
     assert "`groundwork verify tls` |" in document.text(RULES, {"verify tls"})
 
 
+def test_a_command_is_there_with_its_arguments_and_a_group_is_not():
+    assert "`groundwork verify tls` |" in document.text(RULES, {"verify"})
+    page = document.text(RULES, {"network", "network check"})
+    assert "`groundwork network audit` *to come* |" in page
+    assert "`groundwork network check` |" in page
+
+
 def test_commands_are_found_by_their_words():
     inner = typer.Typer()
     inner.command("check")(lambda: None)

@@ -111,11 +111,15 @@ def test_an_empty_secret_is_told(alone, cloud, groundwork):
 @pytest.mark.parametrize(
     ("where", "words", "sentence"),
     [
-        ({}, [], "It is in a private network: open a tunnel"),
+        (
+            {},
+            [],
+            "It is in a private network: `groundwork redis tunnel --cache queue --stack prod` in a second shell",
+        ),
         (
             {"vpn": "cvpn-1"},
             [],
-            "It is in a private network: join the stack's VPN (cvpn-1), or open a tunnel",
+            "It is in a private network: join the stack's VPN (cvpn-1). Or: `groundwork redis tunnel",
         ),
         ({}, ["--via", "127.0.0.1:1"], "Look whether the tunnel still stands"),
         ({"endpoint_url": "http://emulator"}, [], "no Redis answers there: --via HOST:PORT"),

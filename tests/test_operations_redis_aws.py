@@ -1,8 +1,10 @@
-"""`groundwork redis snapshot | failover`: ElastiCache's answers are the test's, checked against botocore's models.
+"""`groundwork redis snapshot | failover | tunnel`: AWS' answers are the test's, checked against botocore's models.
 
 The emulator makes a snapshot at once and knows no failover, so neither would show what is waited for.
 """
 
+import json
+import shlex
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from operations import __main__ as command
-from operations.redis import failover, snapshot
+from operations import tunnels
+from operations.redis import failover, reach, snapshot
 from tests.aws_cloud import OUTPUTS, Cloud, clock, refusal
 
 __all__ = ["clock"]
@@ -29,7 +32,7 @@ def cloud():
 
 @pytest.fixture
 def groundwork(cloud, monkeypatch):
-    for module in (snapshot, failover):
+    for module in (snapshot, failover, reach):
         monkeypatch.setattr(module, "opened", lambda *_: cloud)
 
     def run(*words: str, code: int = 0) -> str:
@@ -200,3 +203,52 @@ def test_what_aws_refuses_is_a_sentence(cloud, groundwork):
     cloud.says("DescribeEvents", events())
     cloud.says("TestFailover", refusal("APICallRateForCustomerExceeded", "15 a day"))
     assert "AWS refused TestFailover: 15 a day" in groundwork("failover", "--yes", code=2)
+
+
+# tunnel
+
+
+def with_tasks(cloud: Cloud, agent: str = "RUNNING") -> None:
+    """A service that has the cache's token, one that has not, and a task of each."""
+    tokens = {"api": "arn:token:value::", "other": "arn:another"}
+    cloud.outputs["services"] = {name: {"name": f"{name}-1a2b", "taskDefinition": name} for name in tokens}
+
+    def definition(given):
+        secrets = [{"name": "TOKEN", "valueFrom": tokens[given["taskDefinition"]]}]
+        return {"taskDefinition": {"containerDefinitions": [{"name": "app", "secrets": secrets}]}}
+
+    def described(given):
+        agents = [{"name": tunnels.AGENT, "lastStatus": agent}]
+        container = {"name": "app", "runtimeId": "0123-456", "managedAgents": agents}
+        return {"tasks": [{"taskArn": arn, "containers": [container]} for arn in given["tasks"]]}
+
+    cloud.says("DescribeTaskDefinition", definition)
+    cloud.says("ListTasks", lambda given: {"taskArns": [f"arn:task/{given['serviceName']}"]})
+    cloud.says("DescribeTasks", described)
+
+
+def test_a_tunnel_leads_to_the_cache_through_a_service_that_uses_it(cloud, groundwork, monkeypatch):
+    with_tasks(cloud)
+    became = []
+    monkeypatch.setattr(tunnels.os, "execvpe", lambda _, command, __: became.append(command))
+    monkeypatch.setattr(tunnels.shutil, "which", lambda name: f"/usr/bin/{name}")
+    said = groundwork("tunnel", "--cache", "queue")
+    assert "In a second shell: --via localhost:16379." in said
+    [command] = became
+    assert command[:8] == [
+        *("aws", "ssm", "start-session", "--region", "us-east-1"),
+        *("--target", "ecs:rentalfix-prod_api-1a2b_0123-456", "--document-name"),
+    ]
+    wanted = {"host": ["a"], "portNumber": ["6379"], "localPortNumber": ["16379"]}
+    assert json.loads(command[-1]) == wanted
+    assert shlex.split(groundwork("tunnel", "--dry-run")) == command
+    assert len(became) == 1
+
+
+def test_a_tunnel_that_cannot_be_opened_says_why(cloud, groundwork):
+    with_tasks(cloud, agent="STOPPED")
+    assert "No task can be entered (api)" in groundwork("tunnel", code=2)
+    cloud.outputs["caches"]["queue"]["tokenSecretArn"] = "arn:third"
+    assert "No task can be entered (none uses the cache queue)" in groundwork("tunnel", code=2)
+    object.__setattr__(cloud, "endpoint_url", "http://emulator")
+    assert "only written down in the emulator" in groundwork("tunnel", code=2)

@@ -23,7 +23,7 @@ import yaml
 from local import stack
 from operations import plans, tasks
 from operations.platform import Platform, Refusal
-from operations.services import deploy, edits, images
+from operations.services import deploy, edits, images, parts
 from operations.services.engine import Engine
 from operations.stack_files import Stack
 from operations.waits import Failed
@@ -215,7 +215,10 @@ tag = [line.split("#")[0].strip() for line in open("Pulumi.prod.yaml") if "image
 with open(here / "called", "a") as called:
     called.write(json.dumps([arguments, tag, os.getcwd()]) + "\\n")
 if "--save-plan" in arguments:
-    steps = {{"urn": {{"steps": ["update"]}}}}
+    kept = here / "plans"
+    left = json.loads(kept.read_text()) if kept.exists() else []
+    steps = left.pop(0) if left else {{"urn": {{"steps": ["update"]}}}}
+    kept.write_text(json.dumps(left))
     pathlib.Path(arguments[arguments.index("--save-plan") + 1]).write_text(json.dumps({{"resourcePlans": steps}}))
 failing = here / f"fail-{{arguments[0]}}"
 if failing.exists():
@@ -236,6 +239,11 @@ class Pulumi:
     @property
     def verbs(self):
         return [arguments[0] for arguments, _, _ in self.called]
+
+    def plans(self, *each):
+        """What its previews plan, one after the other: steps by URN."""
+        said = [{urn: {"steps": steps} for urn, steps in plan.items()} for plan in each]
+        (self.folder / "plans").write_text(json.dumps(said))
 
     def fails(self, verb):
         (self.folder / f"fail-{verb}").write_text("255")
@@ -496,6 +504,126 @@ def test_a_migration_that_cannot_run_is_refused_before_anything(
     assert pulumi.called == []
 
 
+TASK, SERVICE = "urn::Part::task-migrate", "urn::Part$aws:ecs/service:Service::core-matching"
+OTHER = "urn::aws:iam/role:Role::other"
+FIRST = ("deploy", "core-matching", "--tag", "1.1.0", "--migrate", "migrate")
+
+
+def first_time(released, pulumi, monkeypatch, **more):
+    """The task waits for its image, and so is not among the outputs until its part stands."""
+    ran = with_migration(released, monkeypatch, **more)
+    after = released.cloud.outputs["tasks"]
+    released.cloud.outputs["tasks"] = {"dump": after["dump"]}
+    real = Engine.up
+
+    def up(engine, plan, *targets):
+        real(engine, plan, *targets)
+        released.cloud.outputs["tasks"] = after
+
+    monkeypatch.setattr(Engine, "up", up)
+    pulumi.plans(
+        {TASK: ["create"], SERVICE: ["create"], OTHER: ["update"]},
+        {TASK: ["create"], OTHER: ["update"]},
+        {TASK: ["same"], SERVICE: ["create"], OTHER: ["update"]},
+    )
+    return ran
+
+
+def test_at_a_first_deployment_the_task_is_made_first_and_runs_before_its_service_is_made(
+    released, groundwork, checkout, pulumi, monkeypatch
+):
+    ran = first_time(released, pulumi, monkeypatch)
+    said = groundwork(*FIRST, "--yes").output
+    assert "will run migrate before the services move" in said
+    assert "will apply exactly the second plan above, before it, and then what is left of the first" in said
+    assert [name for name, _ in ran] == ["dump", "migrate", "migrate-status"], "as the outputs say by then"
+    assert pulumi.verbs == ["preview", "preview", "up", "preview", "up"]
+    assert not [arguments for arguments, _, _ in pulumi.called if "--target" in arguments]
+    whole, first, _, rest, _ = [tags for _, tags, _ in pulumi.called]
+    assert ("image_tag: 1.1.0" in whole, "image_tag: 1.1.0" in first, "image_tag: 1.1.0" in rest) == (
+        True,
+        False,
+        True,
+    )
+    assert "groundwork:tasks: {migrate: {image_tag: 1.1.0}}" in first
+    names = [
+        Path(arguments[-1]).name
+        for arguments, _, _ in pulumi.called
+        if arguments[-2] in ("--plan", "--save-plan")
+    ]
+    assert names == ["plan.json", "ahead.json", "ahead.json", "rest.json", "rest.json"]
+    assert "image_tag: 1.1.0" in text(checkout)
+
+
+def test_a_first_deployment_in_a_dry_run_leaves_the_file_as_it_was(
+    released, groundwork, checkout, pulumi, monkeypatch
+):
+    ran, before = first_time(released, pulumi, monkeypatch), text(checkout)
+    said = groundwork(*FIRST, "--dry-run").output
+    assert "would run migrate before the services move" in said
+    assert (pulumi.verbs, ran, text(checkout)) == (["preview", "preview"], [], before)
+
+
+def test_where_more_than_the_image_changes_the_services_do_not_move_before_the_migration(
+    released, groundwork, checkout, pulumi, monkeypatch
+):
+    ran, before = first_time(released, pulumi, monkeypatch), text(checkout)
+    pulumi.plans({TASK: ["create"], OTHER: ["create"]}, {TASK: ["create"], SERVICE: ["update"]})
+    said = groundwork(*FIRST, "--yes", code=2).output
+    assert "More than the image changes of core-matching, so it would move before migrate has run." in said
+    assert (pulumi.verbs, ran, text(checkout)) == (["preview", "preview"], [], before)
+
+
+def test_what_was_not_in_the_plan_that_was_shown_is_not_done(
+    released, groundwork, checkout, pulumi, monkeypatch
+):
+    first_time(released, pulumi, monkeypatch)
+    pulumi.plans(
+        {TASK: ["create"], SERVICE: ["create"]}, {TASK: ["create"]}, {SERVICE: ["create"], OTHER: ["delete"]}
+    )
+    said = groundwork(*FIRST, "--yes", code=1).output
+    assert f"the plan that was shown has nothing of {OTHER}. The services still run what they ran" in said
+    assert pulumi.verbs == ["preview", "preview", "up", "preview"]
+
+
+def test_a_first_migration_that_fails_leaves_its_own_tag_in_the_file(
+    released, groundwork, checkout, pulumi, monkeypatch
+):
+    first_time(released, pulumi, monkeypatch, fails=True)
+    said = groundwork(*FIRST, "--yes", code=1).output
+    assert "migrate ended with 3.\nThe services still run what they ran." in said
+    config = yaml.safe_load(text(checkout))["config"]
+    assert config["groundwork:tasks"] == {"migrate": {"image_tag": "1.1.0"}}
+    assert config["groundwork:services"]["core-matching"]["image_tag"] == "1.0.0"
+
+
+def test_a_task_that_its_part_did_not_make_is_not_run(released, groundwork, checkout, pulumi, monkeypatch):
+    first_time(released, pulumi, monkeypatch)
+    monkeypatch.setattr(Engine, "up", lambda *_: None)
+    said = groundwork(*FIRST, "--yes", code=1).output
+    assert "There is no task migrate in this stack" in said
+    assert "The services still run what they ran." in said
+
+
+def test_a_task_that_waits_for_its_image_is_known_by_the_system_file(running, checkout, monkeypatch):
+    platform = running.cloud
+    assert parts.problem(platform, "migrate") == ""
+    assert "There is no task migrat in this stack" in parts.problem(platform, "migrat")
+    declared = checkout / "systems/rentalfix/system.yaml"
+    declared.write_text(
+        declared.read_text().replace(
+            "    as_master: true\n",
+            "    as_master: true\n    backup_first: true\n    status_command: [ls]\n",
+            1,
+        )
+    )
+    monkeypatch.setattr(parts, "ROOT", checkout)
+    assert "migrate wants a backup before it" in parts.problem(platform, "migrate")
+    platform.outputs["tasks"]["dump"] = {"taskDefinition": "dump:1", "backupFirst": False, "statusTask": ""}
+    assert parts.problem(platform, "migrate") == ""
+    assert parts.order(platform, "migrate") == ["dump", "migrate", "migrate-status"]
+
+
 # Size
 
 
@@ -641,3 +769,95 @@ def test_the_real_engine_does_what_the_plan_says_and_nothing_else(workspace, tmp
     becomes("one")
     pulumi.up(plan)
     assert stack.outputs(workspace) == {"said": "key one"}
+
+
+FIRST_PROGRAM = """
+import json
+import pulumi
+import pulumi_aws as aws
+
+config = pulumi.Config()
+service = (config.get_object("services") or {}).get("api", {}).get("image_tag")
+task = (config.get_object("tasks") or {}).get("migrate", {}).get("image_tag") or service
+
+
+def definition(name, tag):
+    containers = json.dumps([{"name": "app", "image": f"image:{tag}", "memory": 128}])
+    return aws.ecs.TaskDefinition(name, family=name, container_definitions=containers)
+
+
+migrate = definition("task-migrate", task) if task else None
+api = definition("api", service) if service else None
+# Somebody who refers to both, as the pipeline's role does.
+known = [each.arn for each in (migrate, api) if each]
+aws.kms.Key("runner", description=pulumi.Output.concat("may run ", *known))
+tasks = {"migrate": {"taskDefinition": migrate.arn, "backupFirst": False, "statusTask": ""}} if migrate else {}
+pulumi.export("tasks", tasks)
+pulumi.export("services", {"api": api.arn} if api else {})
+"""
+FIRST_FILE = """config:
+  aws:region: us-east-1
+  aws:endpoints: [{kms: "http://localhost:4566", ecs: "http://localhost:4566"}]
+  tiny:services: {api: {image_tag: null}}
+"""
+
+
+@pytest.mark.engine
+def test_the_real_engine_makes_the_task_before_the_service_that_it_migrates_for(
+    workspace, tmp_path, monkeypatch
+):
+    """With `--target` it could not: who refers to a service that is left out has no value for it."""
+    shutil.rmtree(workspace.root)
+    write_project(workspace.root, program=FIRST_PROGRAM, stack_file=FIRST_FILE)
+    stack.select(workspace)
+    stack.run(workspace, "up", "--yes", "--skip-preview")
+    for name, value in workspace.environment().items():
+        monkeypatch.setenv(name, value)
+    file = workspace.stack_file.relative_to(workspace.root)
+    known = Stack(
+        system="tiny",
+        stack="prod",
+        name=workspace.stack_name,
+        config_file=str(workspace.config_file),
+        policy_config="",
+        region="us-east-1",
+        standing=None,
+        tags={},
+    )
+    ran = []
+
+    def command(engine, verb, *more):
+        workspace.write_copy()
+        return [*engine.plain(verb), "--config-file", str(workspace.config_file), *more]
+
+    def opened(*_):
+        outputs = {
+            **stack.outputs(workspace),
+            "region": "us-east-1",
+            "pipeline": {"deployRole": ""},
+            "kubernetes": {"namespace": "x"},
+        }
+        return Platform("tiny", "prod", outputs)
+
+    def carry_out(_ecs, _logs, outputs, task, **_):
+        ran.append((task, outputs["tasks"][task]["taskDefinition"].rpartition("/")[2], outputs["services"]))
+
+    monkeypatch.setattr(Engine, "command", command)
+    monkeypatch.setattr(Engine, "of", lambda _: Engine(known, workspace.root))
+    monkeypatch.setattr(Platform, "client", lambda *_, **__: None)
+    monkeypatch.setattr(deploy, "opened", opened)
+    monkeypatch.setattr(deploy.tasks, "carry_out", carry_out)
+    monkeypatch.setattr(deploy.edits, "file_of", lambda _: file)
+    monkeypatch.setattr(deploy, "ROOT", workspace.root)
+    monkeypatch.setattr(
+        parts, "expected", lambda *_: {"tasks": {"migrate": {"backupFirst": False, "statusTask": ""}}}
+    )
+    change = deploy.Change(
+        wanted={("config", "tiny:services", "api", "image_tag"): "1"},
+        services=["api"],
+        ahead="migrate",
+        ahead_edits={("config", "tiny:tasks", "migrate", "image_tag"): "1"},
+    )
+    deploy.carry_out(opened(), change, edit_only=False, minutes=1, yes=True, dry_run=False)
+    assert ran == [("migrate", "task-migrate:1", {})], "before there was a service"
+    assert stack.outputs(workspace)["services"]["api"].endswith("api:1")

@@ -6,12 +6,13 @@ The emulator's filters know words and phrases; where it takes everything, what i
 import json
 import shlex
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from operations.db.sessions import AGENT
 from operations.services import execute, logs
 from operations.services.logs import ERROR_WORDS, Line, Reader, Source
+from operations.tunnels import AGENT
 from tests.running_services import clock, emulator_url, groundwork, running
 
 __all__ = ["clock", "emulator_url", "groundwork", "running"]
@@ -98,7 +99,7 @@ def test_what_would_move_a_terminal_s_cursor_is_taken_out(written, groundwork):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["core-matchin"], "There is no service or task core-matchin of rentalfix"),
+        (["core-matchin"], "There is no log core-matchin of rentalfix"),
         (["--errors", "--filter", "x"], "Say --errors or --filter, not both"),
         (
             ["--since", "yesterday"],
@@ -114,6 +115,111 @@ def test_what_cannot_be_meant_is_refused(written, groundwork, arguments, words):
 def test_a_stack_without_services_names_its_tasks(running, groundwork):
     running.cloud.outputs["tasks"]["dump"] = {"logGroup": "/dump"}
     assert "runs no service yet. Name a task: dump." in groundwork("logs", code=2).output
+
+
+# Everything else that writes
+
+
+def groups(cloud, *names, region=None):
+    client = cloud.client("logs", region=region)
+    for name in names:
+        # The emulator is shared by the tests of a worker.
+        if not client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+            client.create_log_group(logGroupName=name)
+
+
+@pytest.fixture
+def whole(written):
+    """A stack of everything that writes, and one beside it whose names begin the same."""
+    outputs = written.cloud.outputs
+    outputs["environment"] = f"e{uuid4().hex[:8]}"
+    prefix, path = f"rentalfix-{outputs['environment']}", f"/rentalfix/{outputs['environment']}"
+    database = f"db-{uuid4().hex[:8]}"
+    outputs["database"] = {
+        "identifier": database,
+        "replicaAddresses": [f"{database}-r1.abc.us-east-1.rds.amazonaws.com"],
+    }
+    outputs["brokers"] = {"jobs": {"logGroups": ["/aws/amazonmq/broker/b-1/general"]}}
+    outputs["kubernetes"]["cluster"] = prefix
+    outputs["cdn"] = {"distributionId": "E1"}
+    outputs["network"] = {"vpc": "vpc-1"}
+    flow = f"network-flow-log-{uuid4().hex[:7]}"
+    written.cloud.says("DescribeFlowLogs", lambda _: {"FlowLogs": [{"LogGroupName": flow}, {}]})
+    groups(
+        written.cloud,
+        *(
+            f"{path}/{name}"
+            for name in ("queue-metrics", "notify-slack", "vpn", "exec", "cache/queue/slow-log")
+        ),
+        *(f"/aws/rds/instance/{database}/{name}" for name in ("postgresql", "upgrade")),
+        f"/aws/rds/instance/{database}-r1/postgresql",
+        f"/aws/rds/proxy/{database}-proxy",
+        "/aws/amazonmq/broker/b-1/general",
+        *(f"aws-waf-logs-{prefix}{more}" for more in ("", "2", "-cdn", "-cdn2")),
+        f"/aws/vendedlogs/prometheus/{prefix}",
+        f"/aws/eks/{prefix}/cluster",
+        f"{path}2/worker",
+        flow,
+    )
+    return written
+
+
+OTHERS = {
+    *("queue-metrics", "notify-slack", "vpn", "exec", "cache/queue/slow-log", "database/postgresql"),
+    *("database/upgrade", "database/proxy", "broker/jobs/general", "waf", "waf-cdn", "prometheus"),
+    *("kubernetes", "network"),
+}
+
+
+def test_the_list_has_everything_that_writes_and_nothing_of_another_stack(whole, groundwork):
+    rows = json.loads(groundwork("logs", "--list", "--json").stdout)
+    names = [row["log"] for row in rows]
+    replica = f"database/{whole.cloud.outputs['database']['identifier']}-r1/postgresql"
+    assert set(names) == {"core-matching", "worker-ai", replica, *OTHERS}
+    assert names[:2] == ["core-matching", "worker-ai"], "services come first"
+    assert len(set(names)) == len(names)
+    assert {row["kept_days"] for row in rows} == {None}, "as CloudWatch says: for ever"
+
+
+def test_a_group_that_does_not_stand_is_not_listed(written, groundwork):
+    written.cloud.outputs["environment"] = uuid4().hex[:8]
+    written.cloud.outputs["tasks"]["dump"] = {"logGroup": f"/{uuid4().hex}/dump"}
+    rows = json.loads(groundwork("logs", "--list", "--json").stdout)
+    assert [row["log"] for row in rows] == ["core-matching", "worker-ai"]
+    written.cloud.outputs["services"] = {}
+    assert "writes no log yet" in groundwork("logs", "--list").stdout
+
+
+def put(cloud, group, text):
+    client = cloud.client("logs")
+    client.create_log_stream(logGroupName=group, logStreamName="s")
+    event = {"timestamp": ago(seconds=20), "message": text}
+    client.put_log_events(logGroupName=group, logStreamName="s", logEvents=[event])
+
+
+def test_what_is_no_service_is_read_by_its_name_or_its_first_word(whole, groundwork):
+    outputs = whole.cloud.outputs
+    put(whole.cloud, f"/rentalfix/{outputs['environment']}/vpn", "somebody came")
+    put(whole.cloud, f"/aws/rds/instance/{outputs['database']['identifier']}/postgresql", "slow")
+    assert lines(groundwork("logs", "vpn")) == ["somebody came"]
+    said = groundwork("logs", "database", "worker-ai")
+    assert [line.split() for line in lines(said)] == [["worker-ai", "two"], ["database/postgresql", "slow"]]
+    assert "There is no log databas of rentalfix" in groundwork("logs", "databas", code=2).output
+    assert "Did you mean database/" in groundwork("logs", "database/postgres", code=2).output
+
+
+def test_cloudfront_s_firewall_writes_in_its_own_region(whole, groundwork):
+    asked = []
+    client = whole.cloud.client
+
+    def in_region(service, *, region=None):
+        asked.append((service, region))
+        return client(service, region=region)
+
+    whole.cloud.__dict__["client"] = in_region
+    assert "No line of waf-cdn" in groundwork("logs", "waf-cdn", "--errors", code=1).stderr
+    assert asked.count(("logs", "us-east-1")) == 2, "to find it, and to read it"
+    assert whole.cloud.calls("DescribeMetricFilters") == []
 
 
 @pytest.mark.parametrize(

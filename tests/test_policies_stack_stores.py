@@ -26,6 +26,7 @@ BROKEN = {
     "logical-backup-scheduled",
     "restore-test-scheduled",
     "data-protected",
+    "rds-upgrade-staged",
     "k8s-network-policy",
     "k8s-disruption-budget",
 }
@@ -118,6 +119,21 @@ def replicas(count):
 
 
 def test_no_rule_complains_about_a_good_stack(good):
+    assert good.findings() == {}
+
+
+def test_a_database_with_replicas_is_not_left_to_the_providers_flag(good):
+    good.resources["db"].props["blueGreenUpdate"] = {"enabled": True}
+    assert good.findings() == {
+        ("rds-upgrade-staged", "db"): ["blueGreenUpdate.enabled is true, and replica replicates it"]
+    }
+    good.resources["db"].props["blueGreenUpdate"] = {"enabled": False}
+    assert good.findings() == {}
+
+
+def test_a_database_without_replicas_may_have_the_providers_flag(good):
+    good.resources["db"].props["blueGreenUpdate"] = {"enabled": True}
+    del good.resources["replica"]
     assert good.findings() == {}
 
 

@@ -107,7 +107,34 @@ def entry(id, kind="declared", **changes):
             [entry("R1"), entry("R2", "policy", policies=["tls"])],
             "R2 names the policy tls, which the pack does not have",
         ),
-        ([entry("R1"), entry("R2", "operator")], "R2 leaves work to the operator, and does not say what"),
+        (
+            [entry("R1"), entry("R2", "operator", note="run the task `bootstrap`")],
+            "R2 leaves work to the operator, and names no command, nor who does it by hand and why",
+        ),
+        (
+            [
+                entry("R1"),
+                entry("R2", "operator", commands=["db ping"], by_hand="people, as nobody else can"),
+            ],
+            "R2 says why no command does it, and is no row that the operator does by hand",
+        ),
+        (
+            [entry("R1"), entry("R2", by_hand="people, as nobody else can")],
+            "R2 says why no command does it, and is no row that the operator does by hand",
+        ),
+        (
+            [entry("R1"), entry("R2", commands=["db ping", "db pong"])],
+            "R2: groundwork db pong: there is no pong",
+        ),
+        (
+            [entry("R1"), entry("R2", commands=["db ping --roll x"])],
+            "R2: groundwork db ping --roll x: No such option: --roll",
+        ),
+        ([entry("R1"), entry("R2", commands=["db"])], "R2: groundwork db: names no command"),
+        (
+            [entry("R1"), entry("R2", commands=["verify tls", "verify tsl dns"])],
+            "R2: groundwork verify tsl dns: verify has no check tsl",
+        ),
         (
             [entry("R1"), entry("R2", "application")],
             "R2 leaves work to the application, and does not say what",
@@ -123,20 +150,31 @@ def test_a_sound_table_is_accepted():
     rows = [
         entry("R1", "policy", policies=["rds-encrypted"], check=None),
         entry("R2", "not met", missing="it cannot be set", check=None),
-        entry("R3", "operator", note="run it"),
+        entry("R3", "operator", commands=["db check --only extensions", "secrets rotate", "backup verify"]),
+        entry("R4", "operator", by_hand="people, as nobody else can"),
+        entry("R5", commands=["redis info memory --cache queue"]),
     ]
-    assert list(problems(rows, "R", 3, {"rds-encrypted"})) == []
+    assert list(problems(rows, "R", 5, {"rds-encrypted"})) == []
 
 
 def test_a_chapter_keeps_the_check_beside_its_row():
     chapter = Chapter(title="One")
 
-    @chapter.row("R1", "L1", "something", "operator", note="run it", settings=["protect"])
+    @chapter.row("R1", "L1", "something", "operator", commands=["db ping"], settings=["protect"])
     def check(stack):
         raise AssertionError
 
     (row,) = chapter.rows
-    assert (row.id, row.note, row.settings, row.check) == ("R1", "run it", ["protect"], check)
+    assert (row.id, row.commands, row.settings, row.check) == ("R1", ["db ping"], ["protect"], check)
+
+
+def test_the_page_shows_how_a_row_is_done():
+    (by_command,) = document.cells(entry("R1", "operator", commands=["db ping", "redis ping"], note="both"))[
+        -1:
+    ]
+    assert by_command == "`groundwork db ping`, `groundwork redis ping`; both"
+    (by_hand,) = document.cells(entry("R1", "operator", by_hand="people, as nobody else can"))[-1:]
+    assert by_hand == "*By hand:* people, as nobody else can"
 
 
 def test_the_page_is_current():

@@ -1,13 +1,14 @@
 """RentalFix whole, and an invented product with parts of all the others, through the real engine.
 
-Each goes up, again, through a refresh, a change and a destroy, and nothing is left.
+Each goes up, again, through a refresh, a change and a destroy, and nothing is left. While RentalFix stands the
+operator's commands are run on it, and the second `up` finds nothing that they have changed.
 """
 
 # ruff: noqa: F401, F811 - fixtures are imported
 
 import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -20,6 +21,7 @@ from local import commands, stack
 from local.steps import Steps
 from local.workspace import Workspace
 from tests.engine import ROOT, found_engine, free_port, home, identity, port, private, workspace
+from tests.operated_stack import operated
 
 pytestmark = pytest.mark.engine
 
@@ -106,7 +108,13 @@ def contents(workspace: Workspace) -> dict[str, int]:
         return counts | {kind: len(ids) for kind, ids in json.load(answer).items()}
 
 
-def live(workspace: Workspace, *, absent: Collection[str], change: tuple[str, str]) -> None:
+def live(
+    workspace: Workspace,
+    *,
+    absent: Collection[str],
+    change: tuple[str, str],
+    while_it_stands: Callable[[], None] = lambda: None,
+) -> None:
     """From nothing and back; `absent` are the listings of which the product makes nothing."""
     quiet = Steps()
     commands.have_emulator(workspace, quiet)
@@ -116,6 +124,8 @@ def live(workspace: Workspace, *, absent: Collection[str], change: tuple[str, st
     assert first.changes.keys() == {"create"}
     filled = contents(workspace)
     assert {name for name in before if filled[name] <= before[name]} == set(absent)
+
+    while_it_stands()
 
     second = commands.bring_up(workspace, quiet)
     assert second.changes.keys() == {"same"}
@@ -135,14 +145,18 @@ def live(workspace: Workspace, *, absent: Collection[str], change: tuple[str, st
     assert contents(workspace) == before
 
 
-def test_rentalfix_from_nothing_and_back(rentalfix):
+def test_rentalfix_from_nothing_and_back(rentalfix, monkeypatch):
     absent = {
         "cloudfront list_distributions",
         "mq list_brokers",
         "rds describe_db_clusters",
         "rds describe_db_proxies",
     }
-    live(rentalfix, absent=absent, change=("max_count: 2", "max_count: 3"))
+
+    def operate() -> None:
+        assert list(operated(rentalfix, monkeypatch)) == []
+
+    live(rentalfix, absent=absent, change=("max_count: 2", "max_count: 3"), while_it_stands=operate)
 
 
 def test_an_invented_product_from_nothing_and_back(orchard):

@@ -4,10 +4,12 @@ from typing import Any
 
 import pulumi
 
+from components.cdn import AnswerHeaders
 from components.ci_access import CiAccess
 from settings import kubernetes, model
 from settings.model import Settings
-from settings.reach import OPERATIONS
+from settings.model.compute import Public
+from settings.reach import OPERATIONS, reaches
 from wiring.edge import Edge
 from wiring.foundation import Foundation
 from wiring.kubernetes import job_name
@@ -16,6 +18,9 @@ from wiring.recovery import DUMP, VACUUM, VERIFY, Recovery
 from wiring.stores import Stores
 from wiring.watching import Watching
 from wiring.workloads import STATUS, Workloads
+
+# CloudFront guide, "Supported protocols and ciphers": TLSv1.2_2021, which every distribution has.
+CDN_TLS_VERSIONS = ["TLSv1.2", "TLSv1.3"]
 
 
 def of(
@@ -39,6 +44,27 @@ def of(
             name: f"https://{settings.hosts[service.public.host]}{service.checked_path}"
             for name, service in settings.services.items()
             if service.public and name in work.services
+        },
+        "edge": {
+            "services": {
+                name: _asked(settings, data, name, service.public)
+                for name, service in settings.services.items()
+                if service.public and name in work.services
+            },
+            "headers": _headers(settings),
+            "rateLimit": {
+                "requests": settings.ingress.waf.rate_limit.requests,
+                "burst": settings.ingress.waf.rate_limit.burst,
+                "windowS": settings.ingress.waf.rate_limit.window_s,
+            },
+            "maxBodyBytes": settings.ingress.waf.max_body_bytes or 0,
+            "tlsVersions": settings.ingress.tls_versions,
+            "certificateDays": settings.observability.alerts.certificate_days,
+            "cdn": {
+                "host": settings.cdn_host or "",
+                "headers": _cdn_headers(settings) if settings.cdn_host else {},
+                "tlsVersions": CDN_TLS_VERSIONS if settings.cdn_host else [],
+            },
         },
         "nameServers": front.zone.name_servers if front.zone is not None else [],
         "loadBalancer": {
@@ -66,6 +92,8 @@ def of(
                 "name": service.name,
                 "taskDefinition": work.definitions[name].arn if name in work.definitions else "",
                 "logGroup": work.log_groups[name],
+                "startText": settings.services[name].checks.start_text or "",
+                "variables": _variables(settings.services[name]),
             }
             for name, service in work.services.items()
         },
@@ -78,6 +106,14 @@ def of(
                 "statusTask": f"{name}{STATUS}" if f"{name}{STATUS}" in work.tasks else "",
             }
             for name, task in {**work.tasks, **safety.tasks}.items()
+        },
+        "network": {
+            "vpc": base.network.vpc_id,
+            "securityGroups": base.firewall.group_ids,
+            "declared": [
+                {"source": each.source, "target": each.target, "port": each.port, "protocol": each.protocol}
+                for each in reaches(settings)
+            ],
         },
         "runTask": {
             "subnets": base.network.private_subnet_ids,
@@ -135,6 +171,54 @@ def of(
         if settings.observability.grafana
         else (),
     }
+
+
+def _asked(settings: Settings, data: Stores, name: str, public: Public) -> dict[str, Any]:
+    """What somebody outside expects of a public service."""
+    service = settings.services[name]
+    auth = service.checks.auth
+    key, login = (auth.key, auth.login) if auth else (None, None)
+    return {
+        "host": settings.hosts[public.host],
+        "healthPath": service.checked_path,
+        "privatePaths": list(public.private_paths),
+        "answers": {path: dict(wanted) for path, wanted in service.checks.answers.items()},
+        "corsOrigins": settings.origins_of(name),
+        "corsCredentials": service.checks.cors_credentials,
+        "auth": {
+            "path": auth.path if auth else "",
+            "keyHeader": key.header if key else "",
+            "keySecretArn": data.secrets[key.secret].arn if key else "",
+            "loginPath": login.path if login else "",
+            "loginSecretArn": data.secrets[login.secret].arn if login else "",
+            "token": login.token if login else "",
+        },
+    }
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    """Those that the load balancer puts on every answer, by name."""
+    wanted = settings.ingress.response_headers
+    named = {
+        "Strict-Transport-Security": wanted.strict_transport_security,
+        "X-Content-Type-Options": wanted.x_content_type_options,
+        "X-Frame-Options": wanted.x_frame_options,
+    }
+    if wanted.content_security_policy:
+        named["Content-Security-Policy"] = wanted.content_security_policy
+    return named
+
+
+def _cdn_headers(settings: Settings) -> dict[str, str]:
+    """Those of the distribution's policy, which knows two more."""
+    policy = AnswerHeaders()
+    own = {"X-XSS-Protection": "1; mode=block", "Referrer-Policy": policy.referrer_policy}
+    return dict(sorted((_headers(settings) | own).items()))
+
+
+def _variables(service: model.Service) -> list[str]:
+    """The names of all that it finds in its environment."""
+    return sorted({*service.environment, *service.confidential})
 
 
 def _schedule(settings: Settings, task: str) -> str:

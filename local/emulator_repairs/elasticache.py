@@ -40,6 +40,11 @@ def delete_cache_subnet_group(self: ElastiCacheResponse) -> ActionResult:
     return ActionResult({})
 
 
+def describe_update_actions(_: ElastiCacheResponse) -> ActionResult:
+    """Nothing here is ever updated."""
+    return ActionResult({"UpdateActions": []})
+
+
 def modify_user(self: ElastiCacheResponse) -> ActionResult:
     user = self.elasticache_backend.describe_users(self._get_param("UserId"))[0]
     user.access_string = self._get_param("AccessString", user.access_string)
@@ -85,6 +90,7 @@ put(
     ElastiCacheResponse,
     modify_cache_subnet_group,
     delete_cache_subnet_group,
+    describe_update_actions,
     modify_user,
     create_replication_group,
     modify_replication_group,

@@ -29,6 +29,11 @@ def reset_db_parameter_group(self: RDSResponse) -> ActionResult:
     return ActionResult({"DBParameterGroupName": name})
 
 
+def describe_pending_maintenance_actions(_: RDSResponse) -> ActionResult:
+    """Nothing here is ever maintained."""
+    return ActionResult({"PendingMaintenanceActions": []})
+
+
 class Proxies(dict[str, DBProxy]):
     """Moto looks a proxy up without asking whether it is there."""
 
@@ -62,4 +67,4 @@ def modify_db_proxy(self: RDSResponse) -> ActionResult:
 
 
 put(RDSBackend, __init__, delete_db_proxy, modify_db_subnet_group)
-put(RDSResponse, modify_db_proxy, reset_db_parameter_group)
+put(RDSResponse, describe_pending_maintenance_actions, modify_db_proxy, reset_db_parameter_group)

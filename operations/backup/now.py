@@ -28,6 +28,7 @@ from operations.platform import (
     confirm,
     opened,
 )
+from operations.redis import snapshot as cache_snapshots
 from operations.waits import Failed, Look, Patience, carried_out
 
 MAKER = "backup-now"
@@ -40,6 +41,10 @@ class Kind(StrEnum):
     snapshot = "snapshot"
     vault = "vault"
     dump = DUMP
+    caches = "caches"
+
+
+OF_RDS = {Kind.snapshot, Kind.vault}
 
 
 def into_vault(
@@ -109,9 +114,40 @@ def remove(rds: Any, database: Described, name: str) -> None:
     typer.echo(f"Removed the snapshot {name}, which was to be kept no longer.", err=True)
 
 
+def old_of_caches(platform: Platform, today: date) -> list[str]:
+    """Snapshots of this command that nobody needs any more, by the day on their tag; all caches'."""
+    client, found = platform.client("elasticache"), []
+    for said in platform.outputs["caches"].values():
+        group = said["replicationGroupId"]
+        pages = client.get_paginator("describe_snapshots").paginate(
+            ReplicationGroupId=group, SnapshotSource="manual"
+        )
+        own = [each for page in pages for each in page["Snapshots"]]
+        for each in own:
+            if not each["SnapshotName"].startswith(f"{group}-now-"):
+                continue  # a question for each is only worth it for those that can be ours
+            answer = client.list_tags_for_resource(ResourceName=each["ARN"])["TagList"]
+            tags = {tag["Key"]: tag.get("Value", "") for tag in answer}
+            is_ours = tags.get(MADE_BY) == MAKER and tags.get(OF) == group
+            if is_ours and tags.get(KEEP_UNTIL, "9999") < today.isoformat():
+                found.append(each["SnapshotName"])
+    return sorted(found)
+
+
+def of_caches(platform: Platform, began: datetime, keep_until: str, patience: Patience) -> str:
+    """A snapshot of each; their names. Raises `Failed`."""
+    client, made = platform.client("elasticache"), []
+    for said in platform.outputs["caches"].values():
+        group = said["replicationGroupId"]
+        tags = {MADE_BY: MAKER, OF: group, KEEP_UNTIL: keep_until}
+        name = cache_snapshots.checked(cache_snapshots.name_of(group, "now", began))
+        made.append(cache_snapshots.taken(client, group, name, tags, patience))
+    return ", ".join(made)
+
+
 def touches(
     platform: Platform,
-    database: Described,
+    database: Described | None,
     kinds: Sequence[Kind],
     keep_days: int,
     vault_days: int,
@@ -125,6 +161,9 @@ def touches(
         yield f"put a backup of it into the vault {vault}, kept for {vault_days} days{locked}"
     if Kind.dump in kinds:
         yield f"run the task {DUMP}: a dump into s3://{platform.outputs['backups']['bucket']}"
+    if Kind.caches in kinds:
+        for said in platform.outputs["caches"].values():
+            yield f"take a snapshot of the cache {said['replicationGroupId']}, kept for {keep_days} days"
     for name in old:
         yield f"remove the snapshot {name}, which was to be kept no longer"
 
@@ -147,7 +186,9 @@ def now(
     stack: StackOption = LOCAL,
     outputs: OutputsOption = None,
 ) -> None:
-    """Back the database up now, and wait until that is done: before a migration, or before somebody goes in by hand.
+    """Back up now, and wait until that is done: before a migration, or before somebody goes in by hand.
+
+    The database, and with --kind caches every cache of the stack.
 
     One after the other, since RDS takes one snapshot at a time. Removes snapshots of this command that have reached
     their day; those of anybody else stay.
@@ -162,37 +203,43 @@ def now(
     Examples
       groundwork backup now --stack prod
       groundwork backup now --stack prod --kind snapshot --kind dump --yes
+      groundwork backup now --stack prod --kind caches --keep-days 7
     """
     with carried_out():
         platform = opened(system, stack, outputs)
         rds = platform.client("rds")
-        database = instances.find(platform, rds)
         vault = platform.outputs["backups"]["vault"]
         kinds = kind or [Kind.snapshot, *([Kind.vault] if vault else [])]
         if reason := _problem(platform, kinds):
             raise Refusal(reason)
+        database = instances.find(platform, rds) if OF_RDS & set(kinds) else None
         began, patience = datetime.now(UTC), Patience.of(timeout_minutes)
         backup = platform.client("backup")
         vault_days = kept_days(backup, vault, keep_days) if Kind.vault in kinds else keep_days
-        old = expired(rds, database, began.date())
-        said = list(touches(platform, database, kinds, keep_days, vault_days, old))
+        old = expired(rds, database, began.date()) if database else []
+        old_caches = old_of_caches(platform, began.date()) if Kind.caches in kinds else []
+        said = list(touches(platform, database, kinds, keep_days, vault_days, [*old, *old_caches]))
         if not confirm(platform, said, yes=yes, dry_run=dry_run):
             return
-        tags = {
-            MADE_BY: MAKER,
-            OF: database.identifier,
-            KEEP_UNTIL: f"{began + timedelta(days=keep_days):%Y-%m-%d}",
-        }
+        keep_until = f"{began + timedelta(days=keep_days):%Y-%m-%d}"
         made: dict[str, str] = {}
-        if Kind.snapshot in kinds:
-            name = f"{database.identifier}-now-{began:{STAMP}}"
-            made["snapshot"] = snapshot(rds, database, name, tags, patience)
-        if Kind.vault in kinds:
-            made["vault"] = into_vault(backup, vault, database, vault_days, tags, patience)
+        if database:
+            tags = {MADE_BY: MAKER, OF: database.identifier, KEEP_UNTIL: keep_until}
+            if Kind.snapshot in kinds:
+                name = f"{database.identifier}-now-{began:{STAMP}}"
+                made["snapshot"] = snapshot(rds, database, name, tags, patience)
+            if Kind.vault in kinds:
+                made["vault"] = into_vault(backup, vault, database, vault_days, tags, patience)
         if Kind.dump in kinds:
             made["dump"] = _dump(platform, patience)
-        for name in old:
-            remove(rds, database, name)
+        if Kind.caches in kinds:
+            made["caches"] = of_caches(platform, began, keep_until, patience)
+        for name in old_caches:
+            platform.client("elasticache").delete_snapshot(SnapshotName=name)
+            typer.echo(f"Removed the snapshot {name}, which was to be kept no longer.", err=True)
+        if database:
+            for name in old:
+                remove(rds, database, name)
         if json_output:
             typer.echo(show.as_text(made))
         else:
@@ -204,6 +251,8 @@ def _problem(platform: Platform, kinds: Sequence[Kind]) -> str:
     said = platform.outputs["backups"]
     if Kind.vault in kinds and not said["vault"]:
         return f"{platform} has no vault, so --kind vault has nowhere to go."
+    if Kind.caches in kinds and not platform.outputs["caches"]:
+        return f"{platform} has no cache of its own."
     return tasks.problem(platform.outputs, DUMP) if Kind.dump in kinds else ""
 
 

@@ -13,14 +13,17 @@ from operations.db import (
     bootstrap,
     care,
     check,
+    failover,
     sessions,
     sizes,
+    status,
 )
 
 app = typer.Typer(
     help="The database: bootstrap, checks, care, failover, restore, upgrade.", no_args_is_help=True
 )
 app.command("bootstrap")(bootstrap.bootstrap)
+app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("ping")(asking.ping)
 app.command("verify")(asking.verify)
@@ -36,6 +39,7 @@ app.command("reindex")(care.reindex)
 app.command("connect")(sessions.connect)
 app.command("tunnel")(sessions.tunnel)
 app.command("reboot-if-pending")(aws_reboot.reboot_if_pending)
+app.command("failover")(failover.failover)
 app.command("failover-drill")(aws_failover.failover_drill)
 app.command("restore")(aws_restore.restore)
 app.command("restore-pitr")(aws_pitr.restore_pitr)

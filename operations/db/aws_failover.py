@@ -35,6 +35,7 @@ from operations.waits import Failed, Look, Patience, carried_out
 # 60 to 120 s.
 RTO_CLUSTER_S, RTO_INSTANCE_S = 60, 120
 PROBE_EVERY_S = 0.5
+SAME_MACHINE = "The same machine answers again: RDS restarted it, and no standby took over."
 PROBE_TIMEOUT_S = 2
 # RDS guide, "Amazon RDS event categories": RDS-EVENT-0013 and 0049 of an instance, 0071 to 0073 of a cluster.
 STARTED = re.compile(r"failover started|started (same|cross) az failover", re.IGNORECASE)
@@ -118,9 +119,11 @@ def is_reachable(address: str, port: int) -> bool:
     return True
 
 
-def force(rds: Any, database: Described) -> None:
+def force(rds: Any, database: Described, member: str | None = None) -> None:
+    """`member` of a cluster takes over; None: RDS chooses."""
     if database.is_cluster:
-        rds.failover_db_cluster(DBClusterIdentifier=database.identifier)
+        chosen = {"TargetDBInstanceIdentifier": member} if member else {}
+        rds.failover_db_cluster(DBClusterIdentifier=database.identifier, **chosen)
     else:
         rds.reboot_db_instance(DBInstanceIdentifier=database.identifier, ForceFailover=True)
 
@@ -177,10 +180,13 @@ def problems(database: Described) -> list[str]:
     return found
 
 
-def touches(database: Described, rto_s: int) -> list[str]:
+def touches(database: Described, rto_s: int | None = None, member: str | None = None) -> list[str]:
+    """`rto_s` where somebody judges how long it takes."""
+    usual_s = RTO_CLUSTER_S if database.is_cluster else RTO_INSTANCE_S
+    allowed = f"; {rto_s} s are allowed" if rto_s else ""
     told = [
-        f"fail {database} over from {zone(database)} to its standby: every connection is dropped, for some "
-        f"{RTO_CLUSTER_S if database.is_cluster else RTO_INSTANCE_S} s nobody can write; {rto_s} s are allowed"
+        f"fail {database} over from {zone(database)} to {member or 'its standby'}: every connection is dropped, for "
+        f"some {usual_s} s nobody can write{allowed}"
     ]
     if is_pending(database):
         told.append(
@@ -234,18 +240,8 @@ def failover_drill(
         allowed_s = rto_s or (RTO_CLUSTER_S if database.is_cluster else RTO_INSTANCE_S)
         if not confirm(platform, touches(database, allowed_s), yes=yes, dry_run=dry_run):
             return
-        patience = Patience.of(timeout_minutes)
-        probe, before = _probe(platform, reach.Reach(system=system, stack=stack, outputs=outputs, ca=ca))
-        since = datetime.now(UTC) - timedelta(seconds=1)
-        force(rds, database)
-        measured = (
-            watched(probe, before, patience)
-            if probe and before
-            else told_by_rds(rds, database, since, patience)
-        )
-        after = wait_available(
-            rds, database.identifier, patience, otherwise="The database answers; look at it in the console."
-        )
+        wanted = reach.Reach(system=system, stack=stack, outputs=outputs, ca=ca)
+        measured, after = failed_over(platform, database, wanted, Patience.of(timeout_minutes))
         publish(
             platform, "database", {"FailoverSeconds": measured.seconds}, {"Database": database.identifier}
         )
@@ -261,9 +257,29 @@ def failover_drill(
         }
         show.show([row], as_json=json_output, nothing="")
         if not measured.moved:
-            raise Failed("The same machine answers again: RDS restarted it, and no standby took over.")
+            raise Failed(SAME_MACHINE)
         if not well:
             raise typer.Exit(FOUND)
+
+
+def failed_over(
+    platform: Platform,
+    database: Described,
+    wanted: reach.Reach,
+    patience: Patience,
+    *,
+    member: str | None = None,
+) -> tuple[Outage, Described]:
+    """Begun, measured, and waited for until RDS calls it available. Raises `Failed`."""
+    rds = platform.client("rds")
+    probe, before = _probe(platform, wanted)
+    since = datetime.now(UTC) - timedelta(seconds=1)
+    force(rds, database, member)
+    measured = (
+        watched(probe, before, patience) if probe and before else told_by_rds(rds, database, since, patience)
+    )
+    otherwise = "The database answers; look at it in the console."
+    return measured, wait_available(rds, database.identifier, patience, otherwise=otherwise)
 
 
 def _probe(platform: Platform, wanted: reach.Reach) -> tuple[Probe | None, str]:

@@ -156,7 +156,16 @@ def _elsewhere(item: Item, commands: Collection[str]) -> str:
 
 
 def _command(command: str, commands: Collection[str]) -> str:
-    return f"`groundwork {command}`" + ("" if command in commands else " *to come*")
+    return f"`groundwork {command}`" + ("" if _is_there(command, commands) else " *to come*")
+
+
+def _is_there(command: str, commands: Collection[str]) -> bool:
+    """Whether it is a command, or one with its arguments (`verify tls`); a group takes none."""
+    words = command.split()
+    heads = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+    known = next((head for head in heads if head in commands), "")
+    is_group = any(each.startswith(f"{known} ") for each in commands)
+    return known == command or (known != "" and not is_group)
 
 
 def _beyond(commands: Collection[str]) -> Iterator[str]:

@@ -2,10 +2,10 @@
 
 import typer
 
-from operations.redis import asking, failover, keys, queues, snapshot
+from operations.redis import asking, failover, keys, queues, snapshot, tunnel
 
 app = typer.Typer(
-    help="Redis or Valkey: health, queues, slow commands, big keys, snapshots, failover.",
+    help="Redis or Valkey: health, queues, slow commands, big keys, snapshots, failover, a way in.",
     no_args_is_help=True,
 )
 app.command("ping")(asking.ping)
@@ -14,4 +14,5 @@ app.command("queues")(queues.queues)
 app.command("slowlog")(asking.slowlog)
 app.command("bigkeys")(keys.bigkeys)
 app.command("snapshot")(snapshot.snapshot)
+app.command("tunnel")(tunnel.tunnel)
 app.command("failover")(failover.failover)

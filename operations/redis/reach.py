@@ -202,12 +202,12 @@ class Cache:
             return "Look whether the tunnel still stands, and whether it leads to this cache."
         task = "The task `redis` asks from inside: docs/runbooks/cache.md"
         tunnel = (
-            "a port forwarded by the Session Manager (AWS-StartPortForwardingSessionToRemoteHost, through a running "
-            f"task) is one, for --via localhost:{TUNNEL_PORT}"
+            f"`groundwork redis tunnel --cache {self.name} --stack {self.platform.stack}` in a second shell opens one "
+            f"through a running task, and --via localhost:{TUNNEL_PORT} uses it"
         )
         vpn = self.platform.outputs.get("vpn")
-        join = f"join the stack's VPN ({vpn}), or " if vpn else ""
-        return f"It is in a private network: {join}open a tunnel ({tunnel}). {task}."
+        join = f"join the stack's VPN ({vpn}). Or: " if vpn else ""
+        return f"It is in a private network: {join}{tunnel}. {task}."
 
 
 def _remedy(error: str) -> str:

@@ -1,5 +1,6 @@
 """`groundwork redis snapshot`: a copy of the cache by ElastiCache, which BGSAVE is not allowed to make there."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -56,29 +57,46 @@ def snapshot(
         platform = opened(system, stack, outputs)
         _, said = reach.choose(platform, cache)
         group = said["replicationGroupId"]
-        wanted = name or f"{group}-by-hand-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        if len(wanted) > LONGEST_NAME:
-            raise Refusal(f"A snapshot's name has at most {LONGEST_NAME} characters, not {len(wanted)}.")
+        wanted = checked(name or name_of(group, "by-hand", datetime.now(UTC)))
         client = platform.client("elasticache")
         if not confirm(platform, [f"make the snapshot {wanted} of {group}"], yes=yes, dry_run=dry_run):
             return
-        _begin(client, group, wanted)
-        made = Patience.of(timeout_minutes).until(
-            f"Snapshot {wanted}",
-            lambda: _look(client, wanted),
-            otherwise=f"ElastiCache goes on: `groundwork redis snapshot --name {wanted}` waits for it again.",
-        )
+        made = taken(client, group, wanted, {MADE_BY: "redis snapshot"}, Patience.of(timeout_minutes))
         typer.echo(
             f"{made} is there. To restore it, name it as `snapshot_name` of a new cache; `aws elasticache "
             f"delete-snapshot --snapshot-name {made}` deletes it."
         )
 
 
-def _begin(client: Any, group: str, name: str) -> None:
+def name_of(group: str, why: str, now: datetime) -> str:
+    """`rentfix-queue-by-hand-20261126-030000`; the time is UTC."""
+    return f"{group}-{why}-{now:%Y%m%d-%H%M%S}"
+
+
+def checked(name: str) -> str:
+    """Raises Refusal for one that ElastiCache does not take."""
+    if len(name) > LONGEST_NAME:
+        raise Refusal(f"A snapshot's name has at most {LONGEST_NAME} characters, not {len(name)}.")
+    return name
+
+
+def taken(client: Any, group: str, name: str, tags: Mapping[str, str], patience: Patience) -> str:
+    """Begun where it is not yet, and waited for; its name. Raises Refusal, and `Failed`."""
+    _begin(client, group, name, tags)
+    return patience.until(
+        f"Snapshot {name}",
+        lambda: _look(client, name),
+        otherwise=f"ElastiCache goes on: `groundwork redis snapshot --name {name}` waits for it again.",
+    )
+
+
+def _begin(client: Any, group: str, name: str, tags: Mapping[str, str]) -> None:
     """Nothing where it is on its way already. Raises Refusal where another cache has one of that name."""
     try:
         client.create_snapshot(
-            ReplicationGroupId=group, SnapshotName=name, Tags=[{"Key": MADE_BY, "Value": "redis snapshot"}]
+            ReplicationGroupId=group,
+            SnapshotName=name,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
     except client.exceptions.SnapshotAlreadyExistsFault:
         [there] = client.describe_snapshots(SnapshotName=name)["Snapshots"]

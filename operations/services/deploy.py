@@ -27,7 +27,7 @@ from operations.platform import (
     opened,
 )
 from operations.policy.stacks import unknown
-from operations.services import edits, fleet, images, rollout
+from operations.services import edits, fleet, images, parts, rollout
 from operations.services.engine import Engine, targets
 from operations.services.fleet import ServiceArgument, short
 from operations.services.rollout import DEFAULT_MINUTES, Rollout
@@ -65,7 +65,7 @@ def deploy(
         typer.Option(
             "--migrate",
             help="The task that migrates the database (`migrate`): it gets the same tag, and runs before the services "
-            "move, with a backup before it where its settings ask for one.",
+            "move, or are made, with a backup before it where its settings ask for one.",
         ),
     ] = None,
     accept_findings: Annotated[
@@ -188,8 +188,17 @@ def _check_task(platform: Platform, task: str | None) -> None:
         raise Refusal(
             "On Kubernetes the program itself runs its tasks before the services: leave out --migrate."
         )
-    if reason := tasks.problem(platform.outputs, task):
+    if reason := parts.problem(platform, task):
         raise Refusal(reason)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The plans of a release. `first` is its task's, `is_targeted` whether that is made with `--target`."""
+
+    whole: Path
+    first: Path
+    is_targeted: bool = True
 
 
 def carry_out(
@@ -209,12 +218,10 @@ def carry_out(
     engine = Engine.of(platform)
     before = edits.change(ROOT, file, everything)
     with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
-        whole, first = Path(folder) / "plan.json", Path(folder) / "ahead.json"
         try:
-            engine.preview(whole)
-            if change.ahead:
-                engine.preview(first, *targets(change.ahead))
-            going = confirm(platform, [*touches, *_apply_lines(platform, change)], yes=yes, dry_run=dry_run)
+            planned = _planned(engine, file, before, change, Path(folder))
+            lines = _apply_lines(platform, change, planned)
+            going = confirm(platform, [*touches, *lines], yes=yes, dry_run=dry_run)
         except BaseException:
             (ROOT / file).write_text(before, encoding="utf-8")
             typer.echo(f"{file} is as it was.", err=True)
@@ -222,8 +229,33 @@ def carry_out(
         if not going:
             (ROOT / file).write_text(before, encoding="utf-8")
             return
-        _apply(platform, engine, change, whole, first, minutes)
+        _apply(platform, engine, change, planned, minutes)
     typer.echo(f"Commit {file}: what it says now runs.", err=True)
+
+
+def _planned(engine: Engine, file: Path, before: str, change: Change, folder: Path) -> Parts:
+    """Raises Refusal where the services would move with the task's part."""
+    planned = Parts(folder / "plan.json", folder / "ahead.json")
+    engine.preview(planned.whole)
+    if not change.ahead:
+        return planned
+    if not parts.is_new_elsewhere(_read(planned.whole), change.ahead):
+        engine.preview(planned.first, *targets(change.ahead))
+        return planned
+    typer.echo(f"The first part of it, which {change.ahead} needs:", err=True)
+    (ROOT / file).write_text(before, encoding="utf-8")
+    edits.change(ROOT, file, change.ahead_edits or {})
+    engine.preview(planned.first)
+    if found := parts.moved(_read(planned.first)):
+        raise Refusal(
+            f"More than the image changes of {', '.join(found)}, so it would move before {change.ahead} has run. "
+            "Bring that first, by `pulumi up`, and then the release."
+        )
+    return Parts(planned.whole, planned.first, is_targeted=False)
+
+
+def _read(plan: Path) -> dict[str, Any]:
+    return json.loads(plan.read_text(encoding="utf-8"))
 
 
 def _told(platform: Platform, change: Change) -> str:
@@ -241,24 +273,28 @@ def _edit_lines(file: Path, wanted: Edits) -> Iterator[str]:
             yield f"set {place}: {'nothing' if now is None else now} -> {short(str(value))}"
 
 
-def _apply_lines(platform: Platform, change: Change) -> Iterator[str]:
+def _apply_lines(platform: Platform, change: Change, planned: Parts) -> Iterator[str]:
     if change.ahead:
-        order = ", ".join(tasks.order(platform.outputs, change.ahead))
+        order = ", ".join(parts.order(platform, change.ahead))
         yield f"run {order} before the services move; a migration is not taken back"
-    yield "apply exactly the plan above"
+    if planned.is_targeted:
+        yield "apply exactly the plan above"
+    else:
+        yield "apply exactly the second plan above, before it, and then what is left of the first"
     if platform.outputs["pipeline"]["deployRole"]:
         yield "go past the pipeline, which deploys this stack too: commit the file, or its next run takes this back"
 
 
-def _apply(
-    platform: Platform, engine: Engine, change: Change, whole: Path, first: Path, minutes: int
-) -> None:
-    plan, began = whole, datetime.now(UTC)
+def _apply(platform: Platform, engine: Engine, change: Change, planned: Parts, minutes: int) -> None:
+    plan, began = planned.whole, datetime.now(UTC)
     if change.ahead:
-        engine.up(first, *targets(change.ahead))
+        engine.up(planned.first, *(targets(change.ahead) if planned.is_targeted else ()))
         _run_ahead(opened(platform.system, platform.stack), change.ahead, Patience.of(minutes))
-        plan = first.with_name("rest.json")
-        plan.write_text(json.dumps(_rest(whole, first)), encoding="utf-8")
+        plan = planned.first.with_name("rest.json")
+        if planned.is_targeted:
+            plan.write_text(json.dumps(_rest(planned.whole, planned.first)), encoding="utf-8")
+        else:
+            _plan_rest(platform, engine, change, planned.whole, plan)
     try:
         engine.up(plan)
     except Failed as failed:
@@ -269,13 +305,27 @@ def _apply(
 def _rest(whole: Path, first: Path) -> dict[str, Any]:
     """What is left of the plan, now that the task's part is done."""
     try:
-        return plans.rest(json.loads(whole.read_text()), json.loads(first.read_text()))
+        return plans.rest(_read(whole), _read(first))
     except plans.NotPartOf as problem:
         raise Failed(f"{problem} The services still run what they ran.") from None
 
 
+def _plan_rest(platform: Platform, engine: Engine, change: Change, whole: Path, rest: Path) -> None:
+    """Plans anew, now that the task's part stands. Raises `Failed` where that is more than was agreed to."""
+    edits.change(ROOT, edits.file_of(platform), {**change.wanted, **(change.ahead_edits or {})})
+    typer.echo("What is left of the plan:", err=True)
+    engine.preview(rest)
+    if more := list(parts.beyond(_read(whole), _read(rest))):
+        raise Failed(
+            f"The stack has changed meanwhile: the plan that was shown has nothing of {', '.join(more)}. The services "
+            "still run what they ran; run the same command again."
+        )
+
+
 def _run_ahead(platform: Platform, task: str, patience: Patience) -> None:
     """With the outputs of now: they name the revision that has the new image."""
+    if reason := tasks.problem(platform.outputs, task):
+        raise Failed(f"{reason} The services still run what they ran.")
     try:
         for each in tasks.order(platform.outputs, task):
             tasks.carry_out(

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.db.sessions import AGENT, PLUGIN
 from operations.platform import (
     LOCAL,
     SYSTEM,
@@ -25,9 +24,9 @@ from operations.platform import (
 )
 from operations.services import fleet
 from operations.services.fleet import Said, Service, ServiceArgument
+from operations.tunnels import AGENT, PROGRAMS
 
 SHELL = "/bin/sh"
-PROGRAMS = {"aws": "AWS CLI 2", PLUGIN: "AWS' session manager plugin"}
 
 
 def execute(

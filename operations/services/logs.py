@@ -1,11 +1,11 @@
-"""`groundwork logs`: what services and tasks write, searched and followed."""
+"""`groundwork logs`: what services, tasks and everything else in the stack write, searched and followed."""
 
 import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -23,7 +23,10 @@ from operations.platform import (
     opened,
 )
 from operations.policy.stacks import unknown
+from operations.services import log_groups
+from operations.services.log_groups import Group
 from operations.show import printable
+from operations.show import show as table
 
 POLL_S = 2
 # CloudWatch shows a line some seconds after it was written, and not always in their order.
@@ -36,11 +39,12 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True)
 class Source:
-    """A log group; `pattern` in CloudWatch's filter syntax, empty for every line."""
+    """A log group; `pattern` in CloudWatch's filter syntax, empty for every line. `region` where it is another."""
 
     name: str
     group: str
     pattern: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,12 @@ class Line:
 
 @dataclass
 class Reader:
-    """Remembers what it has shown, for the lines that come late."""
+    """Remembers what it has shown, for the lines that come late. `abroad` are clients of other regions."""
 
     logs: Any
     sources: Sequence[Source]
     shown: dict[str, float] = field(default_factory=dict)
+    abroad: Mapping[str, Any] = field(default_factory=dict)
 
     def since(self, start: datetime) -> list[Line]:
         """New lines of all sources, in their order."""
@@ -76,7 +81,8 @@ class Reader:
         self.shown = {key: when for key, when in self.shown.items() if when >= before.timestamp()}
 
     def _of(self, source: Source, start: datetime) -> Iterator[Line]:
-        pages = self.logs.get_paginator("filter_log_events").paginate(
+        client = self.abroad.get(source.region, self.logs)
+        pages = client.get_paginator("filter_log_events").paginate(
             logGroupName=source.group,
             startTime=int(start.timestamp() * 1000),
             **({"filterPattern": source.pattern} if source.pattern else {}),
@@ -94,8 +100,15 @@ class Reader:
 
 def logs(
     services: Annotated[
-        list[str] | None, typer.Argument(help="Services or tasks, by their names. None: every service.")
+        list[str] | None,
+        typer.Argument(
+            help="Services, tasks or others that --list shows, by their names. None: every service."
+        ),
     ] = None,
+    list_: Annotated[
+        bool,
+        typer.Option("--list", help="Only say which logs there are, how long they are kept, and their size."),
+    ] = False,
     errors: Annotated[
         bool, typer.Option("--errors", help="Only lines of level error or fatal, as the stack counts them.")
     ] = False,
@@ -121,13 +134,15 @@ def logs(
     stack: StackOption = LOCAL,
     outputs: OutputsOption = None,
 ) -> None:
-    """What services and one-off tasks write, in the order of time. Times are UTC.
+    """What services, one-off tasks and everything else in the stack write, in the order of time. Times are UTC.
+
+    Everything else: the database, caches, brokers, the web firewall, shell sessions, the VPN, functions.
 
     \b
     Exit code
       0  lines were found, or it followed
       1  there is none that matches
-      2  there is no such service or task, or AWS refused
+      2  there is no such log, or AWS refused
 
     \b
     Examples
@@ -135,21 +150,28 @@ def logs(
       groundwork logs --errors --since 1h --stack prod -n 10
       groundwork logs worker-ai --filter '{ $.jobId = "42" }' --since 2d --stack prod --json
       groundwork logs migrate --stack prod
+      groundwork logs --list --stack prod
+      groundwork logs database/postgresql cache/queue/slow-log --since 1h --stack prod
     """
     with explained():
         platform = opened(system, stack, outputs)
         now = datetime.now(UTC)
         start, ends = moment(since, now), None if for_ is None else now + age(for_)
         client = platform.client("logs")
+        if list_:
+            rows = [each.row() for each in chosen_groups(platform, services)]
+            table(rows, as_json=json_output, nothing=f"{platform} writes no log yet.")
+            return
         found = sources(platform, services)
         if errors and filter_pattern:
             raise Refusal("Say --errors or --filter, not both: CloudWatch takes one pattern.")
         if errors:
-            found = [Source(each.name, each.group, error_pattern(client, each)) for each in found]
+            found = [replace(each, pattern=error_pattern(client, each)) for each in found]
         elif filter_pattern:
-            found = [Source(each.name, each.group, filter_pattern) for each in found]
+            found = [replace(each, pattern=filter_pattern) for each in found]
         show = _shower(as_json=json_output, width=_width(found))
-        reader = Reader(client, found)
+        abroad = {each.region: platform.client("logs", region=each.region) for each in found if each.region}
+        reader = Reader(client, found, abroad=abroad)
         lines = reader.since(start)[-limit:]
         show(lines)
         if follow or ends:
@@ -162,22 +184,36 @@ def logs(
 
 
 def sources(platform: Platform, names: Sequence[str] | None) -> list[Source]:
-    """By the stack's outputs. Raises Refusal for a name that is not there."""
-    services, tasks = platform.outputs["services"], platform.outputs["tasks"]
-    known = {**tasks, **services}
-    for name in names or []:
-        if name not in known:
-            raise Refusal(unknown("service or task", name, sorted(known), of=f" of {platform.system}"))
-    chosen = list(dict.fromkeys(names or services))
+    """Services and tasks by the stack's outputs, others by what stands. Raises Refusal for a name that is not there."""
+    known = log_groups.named(platform)
+    chosen = list(dict.fromkeys(names or platform.outputs["services"]))
     if not chosen:
-        raise Refusal(
-            f"{platform} runs no service yet. Name a task: {', '.join(sorted(tasks)) or 'there is none either'}."
-        )
-    return [Source(name, known[name]["logGroup"]) for name in chosen]
+        tasks = ", ".join(sorted(platform.outputs["tasks"])) or "there is none either"
+        raise Refusal(f"{platform} runs no service yet. Name a task: {tasks}. --list shows every other log.")
+    if all(name in known for name in chosen):
+        return [Source(name, known[name]) for name in chosen]
+    return [Source(each.name, each.group, region=each.region) for each in chosen_groups(platform, chosen)]
+
+
+def chosen_groups(platform: Platform, names: Sequence[str] | None) -> list[Group]:
+    """Those that stand; a name alone means all that begin with it, as `database` does. Raises Refusal."""
+    groups = log_groups.every(platform)
+    if not names:
+        return groups
+    chosen: dict[str, Group] = {}
+    for name in names:
+        found = [each for each in groups if each.name == name or each.name.startswith(f"{name}/")]
+        if not found:
+            known = sorted({*log_groups.named(platform), *(each.name for each in groups)})
+            raise Refusal(unknown("log", name, known, of=f" of {platform.system}"))
+        chosen |= {each.group: each for each in found}
+    return list(chosen.values())
 
 
 def error_pattern(client: Any, source: Source) -> str:
     """The one by which the stack counts this group's errors; words where there is none, as for tasks."""
+    if source.region:
+        return ERROR_WORDS
     answer = client.describe_metric_filters(
         logGroupName=source.group, filterNamePrefix=f"{source.name}-errors"
     )

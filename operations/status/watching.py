@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
+from operations.alerts.alarms import look
 from operations.backup.status import RPO_HOURS, Found, dumps, proved, vaults
 from operations.backup.status import caches as cache_snapshots
 from operations.backup.status import database as database_backups
@@ -13,41 +13,23 @@ from operations.status.part import Part
 
 CERTIFICATE_DAYS = 30
 PROVED_DAYS = 35
-MOST_ALARMS = 100  # CloudWatch API, DescribeAlarms: names in one question
 CLOUDFRONT_REGION = "us-east-1"
 
 
 def alarms(platform: Platform) -> Part:
     """Those that are in alarm, and those that nobody would hear of."""
-    part, names = Part(), platform.outputs["alarms"]
-    found: list[Mapping[str, Any]] = []
-    client = platform.client("cloudwatch")
-    for start in range(0, len(names), MOST_ALARMS):
-        pages = client.get_paginator("describe_alarms").paginate(
-            AlarmNames=names[start : start + MOST_ALARMS], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        for page in pages:
-            found += [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
-    firing = [each for each in found if each["StateValue"] == "ALARM"]
-    for each in sorted(
-        firing, key=lambda each: each.get("StateUpdatedTimestamp") or datetime.min.replace(tzinfo=UTC)
-    ):
-        part.rows.append(
-            {
-                "alarm": each["AlarmName"],
-                "since": each.get("StateUpdatedTimestamp"),
-                "why": each.get("StateReason", ""),
-            }
-        )
-        part.needs.append(
-            f"{each['AlarmName']} is in alarm. {_first_line(each.get('AlarmDescription', ''))}".rstrip()
-        )
-    silent = sorted(each["AlarmName"] for each in found if not each.get("ActionsEnabled", True))
-    if silent:
+    part = Part()
+    found, gone = look(platform)
+    firing = [each for each in found if each.state == "ALARM"]
+    for each in sorted(firing, key=lambda each: each.since or datetime.min.replace(tzinfo=UTC)):
+        part.rows.append({"alarm": each.name, "since": each.since, "why": each.why})
+        part.needs.append(f"{each.name} is in alarm. {_first_line(each.description)}".rstrip())
+    if silent := sorted(each.name for each in found if not each.is_on):
         part.needs.append(f"Nobody hears of {', '.join(silent)}: its actions are switched off.")
-    gone = sorted(set(names) - {each["AlarmName"] for each in found})
     if gone:
-        part.needs.append(f"{', '.join(gone)} is not there any more. `pulumi up --refresh` makes it again.")
+        part.needs.append(
+            f"{', '.join(sorted(gone))} is not there any more. `pulumi up --refresh` makes it again."
+        )
     part.notes.append(f"{len(firing)} of {len(found)} alarms are in alarm.")
     return part
 

@@ -1,5 +1,6 @@
 """The typed model of a system in one environment: everything that the program may know about it."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -17,6 +18,8 @@ from settings.model.notifications import Notifications
 from settings.model.recovery import Backups
 from settings.model.watching import Observability
 
+# Variables by which services are told which pages of other origins may call them, by custom of their frameworks.
+ORIGINS_VARIABLE = re.compile(r"CORS_\w*ORIGINS?|ALLOWED_ORIGINS?")
 METRICS_PORT = "metrics"  # the port by this name is scraped, and is nothing that services call
 # Fields of Settings that nobody writes: they come from the engine, from the provider's keys, and from the rules.
 INJECTED = ("stack", "aws", "warnings")
@@ -147,6 +150,16 @@ class Settings(Model):
             for name, service in self.services.items()
             if METRICS_PORT in service.ports
         }
+
+    def origins_of(self, service: str) -> list[str]:
+        """The origins that the service is told of by its variables, as references or as they stand."""
+        found: list[str] = []
+        for variable, value in self.services[service].environment.items():
+            if "${cors.allow_origins}" in value and self.ingress.cors:
+                found += self.ingress.cors.allow_origins
+            elif ORIGINS_VARIABLE.fullmatch(variable) and "${" not in value:
+                found += [origin.strip() for origin in value.split(",")]
+        return list(dict.fromkeys(found))
 
     def repository_of(self, service: str) -> str:
         """The service whose registry holds this one's image: itself, or the one that it says."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from settings.data.fargate import MEMORY_MIB_BY_CPU
+from settings.model.checks import Checks
 from settings.model.fields import (
     ContainerPath,
     Count,
@@ -17,6 +18,7 @@ from settings.model.fields import (
     Name,
     OneOf,
     Percent,
+    PlainPath,
     Port,
     Positive,
     Schedule,
@@ -44,16 +46,6 @@ ContainerUser = Annotated[
         r"^(?!root(:|$)|0+(:|$))[a-z0-9_][a-z0-9_-]*(:[a-z0-9_-]+)?$",
         "a user other than root, in quotes",
         '"1000"',
-    ),
-]
-
-
-PlainPath = Annotated[
-    str,
-    Matching(
-        r"^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$",
-        "a path without wildcards, a slash first and none at the end",
-        "/health",
     ),
 ]
 
@@ -336,6 +328,9 @@ class Service(Model):
     metrics_path: UrlPath = in_system("Where its metrics are read, on the `metrics` port", default="/metrics")
     public: Public | None = in_system("How the internet reaches it; none: it does not", default=None)
     health: Health = in_system("How the platform sees that a task is well")
+    checks: Checks = in_system(
+        "What `groundwork verify` asks of it after a release, beside its health", default=Checks()
+    )
     writable_paths: Items[ContainerPath] = in_system(
         "The only folders that the container may write to", default=()
     )

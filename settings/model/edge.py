@@ -168,3 +168,10 @@ class Ingress(Model):
     access_log_retention_days: Annotated[int, Field(ge=1)] = in_stack(
         "Access logs are kept so long in S3, in days"
     )
+
+    @property
+    def tls_versions(self) -> list[str]:
+        """Those that the listener accepts, the oldest first: the policy's name says it."""
+        if self.tls_policy.startswith("ELBSecurityPolicy-TLS13-1-3-"):
+            return ["TLSv1.3"]
+        return ["TLSv1.2", "TLSv1.3"] if "TLS13" in self.tls_policy else ["TLSv1.2"]

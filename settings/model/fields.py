@@ -219,5 +219,13 @@ EnvironmentName = Annotated[
     str, Matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "letters, digits and underscores, no digit first", "DB_HOST")
 ]
 UrlPath = Annotated[str, Matching(r"^/\S*$", "a path that starts with a slash", "/health")]
+PlainPath = Annotated[
+    str,
+    Matching(
+        r"^/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$",
+        "a path without wildcards, a slash first and none at the end",
+        "/health",
+    ),
+]
 ContainerPath = Annotated[str, Matching(r"^/\S+$", "a folder in the container, from the root", "/tmp")]
 Tags = Mapping[Annotated[str, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=256)]]

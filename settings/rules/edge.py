@@ -1,10 +1,9 @@
 """What faces the internet: domain, hosts, listener rules, cross-origin calls, rate limit."""
 
-import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from settings.model import Service, Settings
+from settings.model import ORIGINS_VARIABLE, Service, Settings
 from settings.paths import covers
 from settings.problems import Path, Problem
 
@@ -134,18 +133,18 @@ def checks_are_routed(settings: Settings) -> Iterator[Problem]:
     for name, service in settings.services.items():
         if service.public is None or service.health.path is None:
             continue
-        answered_by = _answers(settings, service.public.host, service.checked_path)
-        if answered_by != name:
+        found = answered_by(settings, service.public.host, service.checked_path)
+        if found != name:
             yield Problem(
                 path=("services", name, "public", "check_path"),
-                rule=f"is asked from outside, and {answered_by or 'nobody'} answers it on this host",
+                rule=f"is asked from outside, and {found or 'nobody'} answers it on this host",
                 got=service.checked_path,
                 remedy="Name a path of this service that the internet reaches, or add one to paths or rewrites.",
             )
 
 
-def _answers(settings: Settings, host: str, path: str) -> str | None:
-    """The service that the listener sends a path to."""
+def answered_by(settings: Settings, host: str, path: str) -> str | None:
+    """The service that the listener sends a path to; None where nobody gets it."""
     rules: list[tuple[int, str, str | None]] = []
     for name, service in settings.services.items():
         if service.public is None or service.public.host != host:
@@ -216,7 +215,7 @@ def origins_are_narrow(settings: Settings) -> Iterator[Problem]:
     ]
     for name, service in settings.services.items():
         for variable, value in service.environment.items():
-            if re.match(r"(CORS_\w*ORIGINS?|ALLOWED_ORIGINS?)$", variable) and "${" not in value:
+            if ORIGINS_VARIABLE.fullmatch(variable) and "${" not in value:
                 path: Path = ("services", name, "environment", variable)
                 given += [(path, origin.strip()) for origin in value.split(",")]
     for path, origin in given:

@@ -157,8 +157,56 @@ def statements(stack: Recording, role_policy: str) -> dict[str, Mapping[str, Any
     return {each["Sid"]: each for each in policy["Statement"]}
 
 
+def ways_in(stack: Recording, store: str, port: int) -> list[str]:
+    """Services with a task that may be entered and may reach the store: a tunnel goes through one."""
+    entered = {each.name for each in stack.all(SERVICE) if each.get("enableExecuteCommand")}
+    return sorted(
+        entered & {source for source, target, to in openings(stack) if (target, to) == (store, port)}
+    )
+
+
+def operator_can_ask(stack: Recording, database: str = "rentfix") -> None:
+    """What `groundwork db` needs: where the database is, the master's login, what it should be like, and a way in."""
+    found = output(stack, "database")
+    assert (found["name"], found["port"], found["declared"]["masterUser"]) == (database, 5432, "postgres")
+    assert found["address"].startswith(f"{found['identifier']}.")
+    assert ":secretsmanager:" in found["masterSecretArn"]
+    assert ways_in(stack, "database", 5432)
+
+
+def asked_outside(stack: Recording, service: str) -> Mapping[str, Any]:
+    """What `groundwork verify` and `health` hold the answers of a public service against."""
+    found = output(stack, "edge", "services", service)
+    assert output(stack, "healthUrls", service) == f"https://{found['host']}{found['healthPath']}"
+    return found
+
+
+def operator_sees_the_network(stack: Recording, *wanted: tuple[str, str, int]) -> None:
+    """What `groundwork network` holds the live rules against: every declared one, and the groups' ids."""
+    declared = {
+        (each["source"], each["target"], each["port"]) for each in output(stack, "network", "declared")
+    }
+    groups = output(stack, "network", "securityGroups")
+    assert output(stack, "network", "vpc")
+    for source, target, port in wanted:
+        assert (source, target, port) in declared
+        assert target in groups
+
+
+def operator_can_replace(stack: Recording, *services: str) -> None:
+    """What `rollback`, `scale` and `service` need: the service by name, its revisions, its log, and who moves it."""
+    for name in services:
+        found = output(stack, "services", name)
+        service = stack.one(SERVICE, name)
+        assert found["taskDefinition"] == service["taskDefinition"]
+        assert "desiredCount" in service.ignore_changes
+        assert stack.one(TASK, name)["skipDestroy"] is True
+        assert found["logGroup"] == stack.one(LOG_GROUP, f"{name}-logs")["name"]
+    assert output(stack, "cluster")
+
+
 def operator_has_psql(stack: Recording, database: str = "rentfix") -> None:
-    """A task with psql and the master's login, allowed to reach the database, that an operator can find and run."""
+    """A task with psql and the master's login that may reach the database: `backup verify` asks its copies by it."""
     surroundings = environment(stack, "task-bootstrap")
     assert surroundings["PGHOST"] == output(stack, "database", "address")
     assert (surroundings["PGDATABASE"], surroundings["PGUSER"]) == (database, "postgres")
@@ -171,12 +219,15 @@ def operator_has_psql(stack: Recording, database: str = "rentfix") -> None:
 
 
 def operator_has_redis(stack: Recording, *names: str) -> None:
-    """A task with redis-cli that asks each of the caches over TLS, with its token, and that an operator can run."""
+    """What `groundwork redis` needs of each cache: address, token, a way in; and a task with redis-cli inside."""
     surroundings, tokens = environment(stack, "task-redis"), secrets(stack, "task-redis")
     for name in names:
         assert surroundings[f"HOST_{name.upper()}"] == output(stack, "caches", name, "endpoint")
         assert tokens[f"AUTH_{name.upper()}"] == output(stack, "caches", name, "tokenSecretArn")
         assert ("operations", f"cache-{name}", 6379) in openings(stack)
+        assert output(stack, "caches", name, "port") == 6379
+        assert ways_in(stack, f"cache-{name}", 6379)
+        assert output(stack, "caches", name, "replicationGroupId")
     runs = container(stack, "task-redis")
     assert "redis-cli --tls " in runs["entryPoint"][2]
     assert runs["command"] == ["PING"]

@@ -1,11 +1,14 @@
 """A row of a product's document, the chapters that hold the rows, and what a table may not look like."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
+from operations.verify.command import CHECKS
+from tests.operator_calls import PROGRAM, Call, resolve, trouble
 from tests.recorder import Recording
 
 Check = Callable[[Recording], None]
@@ -20,8 +23,10 @@ class Row:
     """`missing` says what is not done: the reason of a row that is not met, the rest of one that is met in part.
 
     `lines` are those of the product's document; `components` are modules of components/; `settings` are keys of the
-    system file or the stack file. `check` asserts the row, or what stands in for it, on the recorded production, or on
-    production with the keys of `shape` set: {"profile": "recommended"}, {"compute": "kubernetes"}.
+    system file or the stack file. `commands` are calls of groundwork without its name and the stack's
+    (`db check --only extensions`), and `by_hand` says who does it instead, and why no command does. `check` asserts the
+    row, or what stands in for it, on the recorded production, or on production with the keys of `shape` set:
+    {"profile": "recommended"}, {"compute": "kubernetes"}.
     """
 
     id: str
@@ -30,6 +35,8 @@ class Row:
     kind: Kind
     note: str = ""
     missing: str = ""
+    commands: Sequence[str] = ()
+    by_hand: str = ""
     components: Sequence[str] = ()
     settings: Sequence[str] = ()
     policies: Sequence[str] = ()
@@ -51,6 +58,8 @@ class Chapter:
         *,
         note: str = "",
         missing: str = "",
+        commands: Sequence[str] = (),
+        by_hand: str = "",
         components: Sequence[str] = (),
         settings: Sequence[str] = (),
         policies: Sequence[str] = (),
@@ -67,6 +76,8 @@ class Chapter:
                     kind=kind,
                     note=note,
                     missing=missing,
+                    commands=commands,
+                    by_hand=by_hand,
                     components=components,
                     settings=settings,
                     policies=policies,
@@ -104,13 +115,41 @@ def _of_row(row: Row, rule_ids: Collection[str]) -> Iterator[str]:
         yield f"{row.id} is met by policy, and names none"
     if row.kind not in ("policy", "not met") and row.check is None:
         yield f"{row.id} is said to be met ({row.kind}), and nothing asserts it"
-    if row.kind in ("operator", "application") and not row.note:
-        yield f"{row.id} leaves work to the {row.kind}, and does not say what"
+    if row.kind == "application" and not row.note:
+        yield f"{row.id} leaves work to the application, and does not say what"
+    if row.kind == "operator" and not (row.commands or row.by_hand):
+        yield f"{row.id} leaves work to the operator, and names no command, nor who does it by hand and why"
+    if row.by_hand and (row.commands or row.kind != "operator"):
+        yield f"{row.id} says why no command does it, and is no row that the operator does by hand"
+    for command in row.commands:
+        if said := _of_command(command):
+            yield f"{row.id}: {said}"
     if row.kind == "not met" and not row.missing:
         yield f"{row.id} is not met, and does not say why"
     for policy in row.policies:
         if policy not in rule_ids:
             yield f"{row.id} names the policy {policy}, which the pack does not have"
+
+
+def _of_command(command: str) -> str:
+    """What is wrong with `db check --only extensions`; nothing where groundwork would take it."""
+    call = Call((PROGRAM, *shlex.split(command)), is_whole=False)
+    if said := trouble(call):
+        return said
+    if unknown := unknown_checks(call):
+        return f"{call}: verify has no check {', '.join(unknown)}"
+    named, _ = resolve(call.words)
+    is_group = hasattr(named, "commands") and not named.invoke_without_command
+    return f"{call}: names no command" if is_group else ""
+
+
+def unknown_checks(call: Call) -> list[str]:
+    """Names of checks that `groundwork verify` does not know; its parser takes any."""
+    if call.words[1:2] != ("verify",):
+        return []
+    command, rest = resolve(call.words)
+    named = command.make_context("verify", rest).params["checks"] or []
+    return [name for name in named if name not in CHECKS]
 
 
 def has_key(tree: Mapping[str, Any], path: str) -> bool:

@@ -353,6 +353,14 @@ TYPES = [
         create=send("create_security_group"),
         id="created.GroupId",
         read=[call("describe_security_groups", GroupIds="[id]", at="SecurityGroups[0]")],
+        # EC2 lets a new group out to everywhere; the provider takes that away.
+        after=[
+            call(
+                "revoke_security_group_egress",
+                GroupId="id",
+                IpPermissions="[{IpProtocol: '-1', IpRanges: [{CidrIp: '0.0.0.0/0'}]}]",
+            )
+        ],
         delete=[call("delete_security_group", GroupId="id")],
         names={"name": "GroupName", "description": "Description"},
         local=["revokeRulesOnDelete"],

@@ -22,9 +22,11 @@ from tests.policy_builders import TASK
 
 RESTORE_TEST = "aws:backup/restoreTestingPlan:RestoreTestingPlan"
 RESTORE_TEST_SELECTION = "aws:backup/restoreTestingSelection:RestoreTestingSelection"
+INSTANCE = "aws:rds/instance:Instance"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 
 selection = referring("aws:backup/selection:Selection", "resources")
+replica = referring(INSTANCE, "replicateSourceDb")
 vault_lock = referring("aws:backup/vaultLockConfiguration:VaultLockConfiguration", "backupVaultName")
 
 
@@ -52,6 +54,12 @@ def no_dump(bench: Bench, _subject: Resource) -> Changes:
     return {task.urn: edit(task) for task in tasks_that_say(bench, "pg_dump")}
 
 
+def upgraded_by_the_provider(bench: Bench, subject: Resource) -> Changes:
+    """With the provider's flag, where something replicates it."""
+    replica(bench, subject)
+    return edited(itself, setting(blueGreenUpdate={"enabled": True}))(bench, subject)
+
+
 def unprotected(resource: Resource) -> Resource:
     return replace(resource, options=NO_OPTIONS) if resource.options.protect else resource
 
@@ -62,6 +70,7 @@ no_task_restores = gone(schedules_of("pg_restore", "createdb", "CREATE DATABASE"
 BREACHES: Mapping[str, Sequence[Breach]] = {
     "backup-plan-present": of_companion("its selection", selection, "resources"),
     "backup-vault-locked": of_companion("its lock", vault_lock, "backupVaultName"),
+    "rds-upgrade-staged": [Breach("it has the provider's blue/green flag", upgraded_by_the_provider)],
     "restore-test-scheduled": [
         Breach("no test is left", any_of(no_task_restores, gone(every(RESTORE_TEST)))),
         Breach(

@@ -7,7 +7,6 @@ from tests.requirements.fixrx.support import (
     HOST,
     LISTENER_RULE,
     METRICS,
-    RUN,
     containers,
     service,
     target_group,
@@ -20,6 +19,7 @@ from tests.requirements.production import (
     SERVICE,
     TARGET,
     TASK,
+    asked_outside,
     cache,
     collector,
     container,
@@ -137,9 +137,9 @@ def watched(stack: Recording) -> None:
     "L97-98",
     "A dump before each migration, with the time in its name",
     "operator",
-    note=f"{RUN} with `dump`, and then `aws rds create-db-snapshot`; the output `tasks.migrate.backupFirst` says that "
-    "it is due",
-    missing="nothing stops a migration that had no dump",
+    note="`migrate` runs the dump first, and nothing more where that fails, for `backup_first` asks for it; so do "
+    "`deploy --migrate` and the pipeline. The second makes a snapshot as well",
+    commands=["migrate", "backup now"],
     components=["task"],
     settings=["tasks.migrate.backup_first"],
 )
@@ -156,7 +156,8 @@ def dump_first(stack: Recording) -> None:
     "L100-101",
     "Migrations: `npm run migrate:production`",
     "operator",
-    note=f"{RUN} with `migrate`: the API's own image, variables and role, ahead of the service",
+    note="the API's own image, variables and role, ahead of the service",
+    commands=["migrate"],
     components=["task"],
     settings=["tasks.migrate"],
 )
@@ -174,7 +175,8 @@ def migrations(stack: Recording) -> None:
     "L103-104",
     "Then look whether they ran: `npm run migrate:status`",
     "operator",
-    note=f"{RUN} with `migrate-status`, which the output `tasks.migrate.statusTask` names",
+    note="`migrate` asks it at its end, too",
+    commands=["migrate --status"],
     components=["task"],
     settings=["tasks.migrate.status_command"],
 )
@@ -226,6 +228,7 @@ def started(stack: Recording) -> None:
     "`/api/v1/system/health` answers on port 3000",
     "declared",
     note="container and balancer ask it every 10 s, a check from outside every 30 s",
+    commands=["health"],
     components=["service", "task", "uptime"],
     settings=["services.fixrx-api.health"],
     policies=["target-group-health-check"],
@@ -244,10 +247,11 @@ def health(stack: Recording) -> None:
     "L128-129",
     "`/api/v1/system/database/status` answers",
     "operator",
-    note="`curl --fail https://api.fixrx.com/api/v1/system/database/status`",
-    missing="nothing asks it by itself",
+    note="the command wants 200 of it, and of `/health`",
+    missing="nothing asks it by the clock",
+    commands=["verify readiness"],
     components=["load_balancer"],
-    settings=["services.fixrx-api.public.paths"],
+    settings=["services.fixrx-api.public.paths", "services.fixrx-api.checks.answers"],
 )
 def database_status(stack: Recording) -> None:
     rule = stack.one(LISTENER_RULE, f"{API}-forward")
@@ -256,6 +260,9 @@ def database_status(stack: Recording) -> None:
         {"pathPattern": {"values": ["/*"]}},
     ]
     assert output(stack, "urls", "api") == f"https://{HOST}"
+    answers = asked_outside(stack, API)["answers"]
+    assert answers["/api/v1/system/database/status"] == {}
+    assert answers["/health"] == {"status": "healthy"}
 
 
 @CHAPTER.row(
@@ -263,8 +270,9 @@ def database_status(stack: Recording) -> None:
     "L131-132",
     "`/api/v1/system/metrics` shows how other services do",
     "operator",
-    note="the collector reads it every 15 s, and a person from a shell in the task (`aws ecs execute-command`): from "
-    "outside it is 404, as nothing protects it",
+    note="the collector reads it every 15 s, and a person from a shell in the task; from outside it is 404, as "
+    "nothing protects it, and the second command looks whether that holds",
+    commands=["exec fixrx-api", "verify metrics"],
     components=["load_balancer", "prometheus"],
     settings=["services.fixrx-api.metrics_path", "services.fixrx-api.public.private_paths"],
     policies=["metrics-not-public"],
@@ -276,4 +284,5 @@ def metrics(stack: Recording) -> None:
     assert private["priority"] < stack.one(LISTENER_RULE, f"{API}-forward")["priority"]
     (job,) = collector(stack)["receivers"]["prometheus"]["config"]["scrape_configs"]
     assert job["metrics_path"] == METRICS
+    assert asked_outside(stack, API)["privatePaths"] == [METRICS]
     assert service(stack)["enableExecuteCommand"] is True

@@ -5,7 +5,7 @@ import json
 from components.webhook_notifier_handler import handler
 from tests.recorder import Declared, Recording
 from tests.requirements.fixrx.support import API, OPS, page
-from tests.requirements.production import ALARM, output, referred
+from tests.requirements.production import ALARM, BUCKET, output, referred
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Incident response")
@@ -35,8 +35,9 @@ def mailed(stack: Recording, severity: str) -> set[str]:
     "L583-587",
     "Four severities, P1 to P4",
     "declared",
-    note="each alarm says what it is: a critical one P1, a warning P2",
-    missing="P3 and P4, for which nothing rings: people file them",
+    note="each alarm says what it is: a critical one P1, a warning P2. For P3 and P4 nothing rings: somebody "
+    "opens the incident",
+    commands=["incident open --severity P3 --title TITLE"],
     components=["alarms", "notifications"],
     settings=["notifications.responses"],
 )
@@ -52,8 +53,9 @@ def severities(stack: Recording) -> None:
     "L589-593",
     "P1 is answered within 15 minutes, P2 within an hour, P3 within four, P4 on the next working day",
     "declared",
-    note="in the description of each alarm, and so in the mail and in Slack",
-    missing="P3 and P4, as F89; nothing measures whether somebody did",
+    note="in the description of each alarm, and so in the mail and in Slack; an incident of each severity has its "
+    "own time, and its record says whether the answer was late",
+    commands=["incident show"],
     components=["alarms", "webhook_notifier"],
     settings=["notifications.responses.critical.within", "notifications.responses.warning.within"],
 )
@@ -70,6 +72,7 @@ def response_times(stack: Recording) -> None:
     "declared",
     note="a function posts each critical alarm to the webhook, whose URL is a secret to fill; what Slack does not take "
     "waits in a queue with an alarm of its own",
+    commands=["secrets put slack-webhook", "alerts test --severity critical"],
     components=["webhook_notifier", "uptime"],
     settings=["notifications.slack", "secrets.slack-webhook", "observability.alarms.uptime-fixrx-api-down"],
 )
@@ -97,8 +100,9 @@ def slack(stack: Recording) -> None:
     "L605-606",
     "ops@fixrx.com gets a mail: the health check failed",
     "declared",
-    note="the address confirms once, by a link that it is sent",
+    note="the address confirms once, by a link that it is sent, and the first command says whether it has",
     missing="the guide's subject: CloudWatch writes its own, with the alarm's name",
+    commands=["alerts status", "alerts test --severity critical"],
     components=["notifications"],
     settings=["notifications.critical"],
 )
@@ -115,15 +119,23 @@ def mail(stack: Recording) -> None:
     "L609-617",
     "Eight steps, from acknowledging an incident to the review after it",
     "operator",
-    note="people take them; each alarm links to a page of docs/runbooks that says what it means and what to look at "
-    "first",
-    missing="the eight steps as a page, and a place that keeps who acknowledged what",
+    note="people take them; the second lists the eight with what is typed for each, and who has taken which and "
+    "when is kept beside the backups. Each alarm links to a page of docs/runbooks that says what it means "
+    "and what to look at first",
+    commands=[
+        "incident open --severity P1 --title TITLE",
+        "incident checklist",
+        "incident done acknowledge",
+        "incident close",
+    ],
     components=["alarms"],
     settings=["observability.runbook_url_prefix"],
 )
 def checklist(stack: Recording) -> None:
     found = [*alarms(stack, "critical"), *alarms(stack, "warning")]
     assert [each.name for each in found if f"Runbook: {RUNBOOKS}" not in each["alarmDescription"]] == []
+    assert output(stack, "backups", "bucket") == stack.one(BUCKET, "backups")["bucket"]
+    assert set(output(stack, "topics")) == set(RESPONSES)
 
 
 @CHAPTER.row(
@@ -131,8 +143,11 @@ def checklist(stack: Recording) -> None:
     "L619-632",
     "A message when an incident begins, and one when it is over, from two templates",
     "operator",
-    note="`aws sns publish --topic-arn` with one of the outputs `topics`, and the guide's text",
-    missing="the templates",
+    note="in the guide's words, to those who hear the alarms of that severity",
+    commands=[
+        "incident notify --template investigating --impact TEXT --actions TEXT",
+        "incident notify --template resolved --resolution TEXT",
+    ],
     components=["notifications"],
 )
 def templates(stack: Recording) -> None:

@@ -5,9 +5,8 @@ from tests.requirements.fixrx.support import (
     API,
     HEALTH,
     HOST,
-    PSQL,
     ends_after,
-    operator_has_psql,
+    operator_can_ask,
     page,
     runs_at,
     secret_text,
@@ -27,6 +26,7 @@ from tests.requirements.production import (
     environment,
     metric,
     openings,
+    operator_sees_the_network,
     output,
 )
 from tests.requirements.table import Chapter
@@ -39,7 +39,9 @@ CHAPTER = Chapter(title="Maintenance and performance")
     "L484-490",
     "Every day: does the API answer",
     "declared",
-    note="Route 53 asks from several parts of the world every 30 s; two minutes without an answer wake somebody up",
+    note="Route 53 asks from several parts of the world every 30 s; two minutes without an answer wake somebody "
+    "up. The second command goes through the whole daily list",
+    commands=["health", "maintenance daily"],
     components=["uptime"],
 )
 def answers(stack: Recording) -> None:
@@ -56,6 +58,7 @@ def answers(stack: Recording) -> None:
     "Every day: a warning for a disk that is more than 80 percent full",
     "declared",
     note="the volumes of primary and replica, as they were made, and the tasks' own storage, all the time",
+    commands=["status"],
     components=["database", "service"],
     settings=["observability.alerts.storage_used_percent"],
 )
@@ -74,8 +77,8 @@ def disks(stack: Recording) -> None:
     "L495-496",
     "Every day: the last ten errors of the log",
     "operator",
-    note="`aws logs tail /fixrx/prod/fixrx-api --since 1d --filter-pattern error`, or the saved query of Logs "
-    "Insights, newest first; more than 10 in 5 minutes are an alarm",
+    note="a saved query of Logs Insights has them, newest first; more than 10 in 5 minutes are an alarm",
+    commands=["logs fixrx-api --errors --since 1d -n 10"],
     components=["log_insights"],
 )
 def errors(stack: Recording) -> None:
@@ -92,9 +95,10 @@ def errors(stack: Recording) -> None:
     "L498-499",
     "Every day: which packages could be newer",
     "operator",
-    note="`aws ecr describe-image-scan-findings` for the image, `aws rds describe-pending-maintenance-actions` and "
-    "`aws elasticache describe-update-actions` for the stores; there is no host",
-    missing="nothing asks them by itself",
+    note="what the scan of the image that runs has found, and what AWS has waiting for the stores; the third asks "
+    "both. There is no host. The nightly workflow asks the images",
+    missing="nothing asks the stores by the clock",
+    commands=["images findings --fail-on high", "maintenance apply-now --dry-run", "maintenance daily"],
     components=["registry", "database", "cache"],
     policies=["ecr-scan-on-push"],
 )
@@ -112,8 +116,9 @@ def packages(stack: Recording) -> None:
     "L507-508",
     "Every week: `VACUUM ANALYZE` of `fixrx_production`",
     "declared",
-    note="Sunday at 03:00 UTC, as the master user, who is a member of the role that owns the tables; a failure is an "
-    "alarm",
+    note="by itself on Sunday at 03:00 UTC, as the master user, who is a member of the role that owns the tables; "
+    "a failure is an alarm. The commands do it now, and show what the task wrote",
+    commands=["db vacuum", "logs weekly --since 7d"],
     components=["schedule", "task"],
     settings=["tasks.weekly"],
 )
@@ -143,8 +148,9 @@ def old_logs(stack: Recording) -> None:
     "L513-514",
     "Every week: certificates are renewed",
     "declared",
-    note="ACM renews them 45 days ahead by itself; 30 days before the end one that was not is an alarm, and so are the "
-    "VPN's, which somebody imports",
+    note="ACM renews them 45 days ahead by itself; 30 days before the end one that was not is an alarm, and so "
+    "are the VPN's, which somebody imports. The command asks what is shown to customers",
+    commands=["verify tls"],
     components=["certificate"],
     settings=["observability.alerts.certificate_days"],
 )
@@ -179,7 +185,9 @@ def updates(stack: Recording) -> None:
     "L525-526",
     "Every month: `REINDEX DATABASE fixrx_production`",
     "declared",
-    note="`CONCURRENTLY`, so that writes go on; the first Sunday at 02:30 UTC, ended at 06:00",
+    note="by itself, `CONCURRENTLY`, so that writes go on; the first Sunday at 02:30 UTC, ended at 06:00. The "
+    "commands do it now, and show what the task wrote",
+    commands=["db reindex --all", "logs monthly --since 35d"],
     components=["schedule", "task"],
     settings=["tasks.monthly"],
 )
@@ -195,11 +203,12 @@ def reindex(stack: Recording) -> None:
     "L528-529",
     "Every month: the ten tables with the most inserts",
     "operator",
-    note=f"{PSQL}`SELECT * FROM pg_stat_user_tables ORDER BY n_tup_ins DESC LIMIT 10`",
+    note="the second goes through the whole monthly list",
     missing="nothing asks it by itself",
+    commands=["db tables --by inserts --limit 10", "maintenance monthly"],
 )
 def table_statistics(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(
@@ -207,9 +216,10 @@ def table_statistics(stack: Recording) -> None:
     "L531-533",
     "Every month: `npm audit`, and which ports are open",
     "operator",
-    note="the audit is the pipeline's; for the ports `aws ec2 describe-security-group-rules`, or `nmap` against "
-    "api.fixrx.com: 80 and 443, and a rule refuses any other",
+    note="the audit of packages is the pipeline's. The first command holds every rule that stands against what is "
+    "declared, and knocks at the balancer's ports in `nmap`'s place: 80 and 443, and a policy refuses any other",
     missing="nothing runs either by itself",
+    commands=["network audit --from-outside", "policy check"],
     components=["firewall", "registry"],
     policies=["sg-no-open-ingress", "no-debug-ports", "ecr-scan-on-push"],
 )
@@ -219,6 +229,9 @@ def audit(stack: Recording) -> None:
         ("load-balancer", 443),
     }
     assert service(stack)["networkConfiguration"]["assignPublicIp"] is False
+    operator_sees_the_network(
+        stack, ("internet", "load-balancer", 80), ("internet", "load-balancer", 443), (API, "database", 5432)
+    )
 
 
 @CHAPTER.row(
@@ -226,7 +239,9 @@ def audit(stack: Recording) -> None:
     "L535-536",
     "Every month: the proof that a backup can be read",
     "declared",
-    note="the first Sunday at 04:00 UTC; beside it AWS Backup restores RDS's own backup every Sunday",
+    note="by itself the first Sunday at 04:00 UTC; beside it AWS Backup restores RDS's own backup every Sunday. "
+    "The commands prove one now",
+    commands=["backup verify --from dump", "maintenance monthly"],
     components=["schedule", "backups"],
     settings=["backups.verify.schedule", "backups.restore_test"],
     policies=["restore-test-scheduled"],
@@ -243,15 +258,16 @@ def proof(stack: Recording) -> None:
     "L541-547",
     "The ten statements that take longest, from `pg_stat_statements`",
     "operator",
-    note=f"run the task `bootstrap`, which makes the extension; then {PSQL}the guide's query, with `total_exec_time` "
-    "and `mean_exec_time`, as its columns are called since PostgreSQL 13",
+    note="by `total_exec_time`, with `mean_exec_time`, as the guide's columns are called since PostgreSQL 13; "
+    "`bootstrap` makes the extension",
+    commands=["db slow --limit 10", "db bootstrap"],
     components=["database"],
     settings=["database.extensions.pg_stat_statements", "database.parameters.shared_preload_libraries"],
 )
 def slow_statements(stack: Recording) -> None:
     assert database_parameters(stack)["shared_preload_libraries"] == ("pg_stat_statements", "pending-reboot")
     assert 'CREATE EXTENSION IF NOT EXISTS "pg_stat_statements";' in bootstrap_sql(stack)
-    operator_has_psql(stack)
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(
@@ -259,11 +275,11 @@ def slow_statements(stack: Recording) -> None:
     "L549-552",
     "Which indexes are read",
     "operator",
-    note=f"{PSQL}the guide's query on `pg_stat_user_indexes`, with `relname` and `indexrelname` for its second and "
-    "third column",
+    note="the guide's own columns do not exist: it means `relname` and `indexrelname`",
+    commands=["db indexes --by reads"],
 )
 def index_use(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(
@@ -271,10 +287,11 @@ def index_use(stack: Recording) -> None:
     "L554-555",
     "Explain the query for vendors by category",
     "operator",
-    note=f"{PSQL}`EXPLAIN ANALYZE ...`, with `PGHOST` set to the replica",
+    note="without `--analyze` it only plans",
+    commands=["db explain --file systems/fixrx/queries/vendors.sql --analyze --replica"],
 )
 def explain(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_can_ask(stack)
     assert len(output(stack, "database", "replicaAddresses")) == 1
 
 

@@ -5,8 +5,7 @@ from tests.requirements.fixrx.support import (
     API,
     HEALTH,
     METRICS,
-    RUN,
-    operator_has_psql,
+    operator_can_ask,
     page,
     secret_text,
     target_group,
@@ -15,12 +14,14 @@ from tests.requirements.fixrx.support import (
 from tests.requirements.production import (
     LOG_GROUP,
     alert_rules,
+    asked_outside,
     collector,
     condition,
     container,
     environment,
     metric,
     openings,
+    operator_has_redis,
     output,
 )
 from tests.requirements.table import Chapter
@@ -38,6 +39,7 @@ MASK = "aws:cloudwatch/logDataProtectionPolicy:LogDataProtectionPolicy"
     "application",
     note="its own code; the balancer takes 200 for healthy, and alarms watch disk and memory as well",
     missing="a path that leaves the other services out: while one of them is down, all tasks may look ill at once",
+    commands=["verify readiness"],
     components=["service", "alarms"],
     settings=["services.fixrx-api.health.path"],
     policies=["target-group-health-check"],
@@ -56,8 +58,9 @@ def health_monitor(stack: Recording) -> None:
     "L252-270",
     "`SELECT 1` and `PING`, each with the time that it took",
     "application",
-    note="its own code; the platform lets it reach both, and has alarms on how long the database's volume takes. By "
-    f"hand: `psql` in the task `bootstrap`, and {RUN} with `redis`, which says `PING`",
+    note="its own code; the platform lets it reach both, and has alarms on how long the database's volume takes. "
+    "The first command asks the application, the others ask the stores themselves; each says how long it took",
+    commands=["health", "db ping", "redis ping --cache cache"],
     components=["firewall", "database"],
     settings=["services.fixrx-api.connects_to", "operations.redis_image"],
 )
@@ -67,9 +70,10 @@ def select_and_ping(stack: Recording) -> None:
     assert f"@{output(stack, 'caches', 'cache', 'endpoint')}:6379" in secret_text(stack, "redis-url")
     for name in ("database-read-latency", "database-write-latency"):
         assert condition(warning(stack, name)) == ("GreaterThanThreshold", 0.02, 3)
-    assert container(stack, "task-redis")["command"] == ["PING"]
-    assert output(stack, "tasks", "redis", "taskDefinition")
-    operator_has_psql(stack)
+    said = asked_outside(stack, API)["answers"][HEALTH]
+    assert (said["checks.0.value.service"], said["checks.1.value.service"]) == ("database", "redis")
+    operator_has_redis(stack, "cache")
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(

@@ -5,7 +5,6 @@ from tests.requirements.fixrx.support import (
     API,
     HOST,
     OPS,
-    RUN,
     balancer,
     distribution,
     from_outside,
@@ -33,7 +32,7 @@ from tests.requirements.production import (
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Pre-deployment checklist")
-FILL = "`aws secretsmanager put-secret-value`; until then it is in the output `secretsToFill`"
+FILL = "until then it is in the output `secretsToFill`, and `secrets check` says that it is empty"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
@@ -75,8 +74,9 @@ def redis(stack: Recording) -> None:
     "L14",
     "Node.js 18 or newer",
     "application",
-    note="its image brings Node; the task starts it",
-    missing="anything that looks which Node an image has",
+    note="its image brings Node; the task starts it, and the command asks for its version",
+    missing="anything that holds an image to it",
+    commands=["exec fixrx-api -- node -v"],
     components=["task"],
     settings=["services.fixrx-api.command"],
 )
@@ -111,6 +111,7 @@ def load_balancer(stack: Recording) -> None:
     "Certificates are set up",
     "declared",
     note="ACM's, one for the API and one for the CDN, proved by DNS",
+    commands=["verify tls"],
     components=["certificate"],
     policies=["certificate-covers-hosts"],
 )
@@ -128,7 +129,9 @@ def certificates(stack: Recording) -> None:
     "L17",
     "DNS is set up",
     "declared",
-    note="the domain is registered and its zone made by hand, once",
+    note="the domain is registered and its zone made by hand, once; the first command looks at both before "
+    "anything is made, the second whether the names lead to the load balancer",
+    commands=["doctor", "verify dns"],
     components=["load_balancer", "cdn"],
     settings=["domain.name", "domain.hosted_zone_id"],
     policies=["dns-record-for-public-host"],
@@ -172,6 +175,7 @@ def cdn(stack: Recording) -> None:
     "Firewall rules",
     "policy",
     note="security groups: each edge of the picture is one rule, from group to group",
+    commands=["network audit"],
     components=["firewall"],
     settings=["services.fixrx-api.connects_to"],
     policies=["sg-no-open-ingress", "sg-no-open-data-ports", "no-debug-ports", "sg-least-edges"],
@@ -267,6 +271,7 @@ def rate_limit(stack: Recording) -> None:
     "Security headers",
     "policy",
     note="the balancer adds three to each answer, the CDN a fourth; F45 to F48 have their values",
+    commands=["verify headers"],
     components=["load_balancer", "cdn"],
     settings=["ingress.response_headers"],
     policies=["security-headers-on-public-entry"],
@@ -284,6 +289,7 @@ def security_headers(stack: Recording) -> None:
     "operator",
     note=FILL,
     missing="the number that messages come from, which the guide does not name",
+    commands=["secrets put twilio-account-sid", "secrets put twilio-auth-token"],
     components=["secret"],
     settings=["secrets.twilio-account-sid", "secrets.twilio-auth-token"],
     policies=["no-plaintext-secrets-in-env", "required-env-present"],
@@ -301,6 +307,7 @@ def twilio(stack: Recording) -> None:
     "E-mail through SendGrid: `SENDGRID_API_KEY`",
     "operator",
     note=FILL,
+    commands=["secrets put sendgrid-api-key"],
     components=["secret"],
     settings=["secrets.sendgrid-api-key"],
     policies=["no-plaintext-secrets-in-env", "required-env-present"],
@@ -315,6 +322,7 @@ def sendgrid(stack: Recording) -> None:
     "Push messages through Firebase: `FIREBASE_PROJECT_ID`",
     "operator",
     note="the id is plain; the key that Firebase wants beside it, which the guide leaves out, is a secret to fill",
+    commands=["secrets put firebase-service-account"],
     components=["secret"],
     settings=["services.fixrx-api.environment.FIREBASE_PROJECT_ID", "secrets.firebase-service-account"],
     policies=["required-env-present"],
@@ -330,6 +338,7 @@ def firebase(stack: Recording) -> None:
     "OAuth providers",
     "operator",
     note="one secret of JSON, as the guide names no provider; redirect addresses begin with https://api.fixrx.com",
+    commands=["secrets put oauth-clients"],
     components=["secret"],
     settings=["secrets.oauth-clients"],
     policies=["required-env-present"],
@@ -345,6 +354,7 @@ def oauth(stack: Recording) -> None:
     "Monitoring",
     "declared",
     note="alarms, a dashboard, Prometheus and Grafana, and a mail address that is told",
+    commands=["alerts status"],
     components=["alarms", "dashboard", "prometheus", "grafana", "notifications"],
     settings=["observability"],
     policies=["required-alarms-present"],
@@ -363,7 +373,8 @@ def monitoring(stack: Recording) -> None:
     "Before a release, in this order: lint, types, `npm audit`, tests, build",
     "application",
     note="in its own pipeline; the registry scans what comes out, and takes each tag once",
-    missing="a release does not ask whether they passed",
+    missing="a release does not ask whether they passed, but for the scan: `groundwork deploy` refuses an image "
+    "with a grave finding",
     components=["registry"],
     policies=["ecr-scan-on-push", "ecr-immutable-tags"],
 )
@@ -395,7 +406,7 @@ def open_variables(stack: Recording) -> None:
     "`DATABASE_URL` leads to `fixrx_production` on port 5432",
     "declared",
     note="written by the stack, with TLS and the password of `fixrx_app`, and read from Secrets Manager as a task "
-    f"starts; the role is made by the task `bootstrap` ({RUN})",
+    "starts; `groundwork db bootstrap` makes the role",
     components=["secret", "database_proxy"],
     settings=["secrets.database-url", "database.name", "database.roles.fixrx_app"],
     policies=["no-plaintext-secrets-in-env", "rds-force-ssl"],

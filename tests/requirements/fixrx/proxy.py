@@ -94,9 +94,12 @@ def memory(stack: Recording) -> None:
     "L159-168",
     "What is on `main` goes to the servers, without a pause",
     "operator",
-    note="push the image, its tag in the stack file, `pulumi up` (README, every later release): new tasks come before "
-    "old ones go, and ECS goes back by itself if they fail",
-    missing="a pipeline that does so on each push",
+    note="the product's pipeline pushes an image, a pull request brings its tag into the stack file, and when "
+    "that is merged this repository's pipeline plans, waits for an approval, and applies exactly that "
+    "(docs/pipeline.md): new tasks come before old ones go, and ECS goes back by itself if they fail",
+    missing="the tag gets into the stack file by somebody's pull request, not by each push; the pipeline has "
+    "never run on GitHub",
+    commands=["deploy fixrx-api --tag 1.1.0 --edit-only"],
     components=["service"],
     settings=["services.fixrx-api.image_tag"],
     policies=["deployment-rollback-enabled"],
@@ -146,6 +149,7 @@ def failures(stack: Recording) -> None:
     "api.fixrx.com on ports 80 and 443, with HTTP/2",
     "declared",
     note="80 redirects to 443: the guide serves the API there too, and asks browsers never to use it (L195)",
+    commands=["verify redirect"],
     components=["load_balancer"],
     settings=["domain.name", "services.fixrx-api.public.host"],
     policies=["alb-https-only"],
@@ -166,6 +170,7 @@ def listeners(stack: Recording) -> None:
     "A certificate and its key",
     "declared",
     note="ACM issues and renews it; nobody holds the key",
+    commands=["verify tls"],
     components=["certificate"],
     settings=["ingress.tls_policy"],
     policies=["alb-tls-min-1-2"],
@@ -251,6 +256,7 @@ def strict_transport(stack: Recording) -> None:
     "declared",
     note="620 in any minute, then 429",
     missing="the second: WAF counts over a minute at least, and has no burst and no zone of memory",
+    commands=["verify rate-limit"],
     components=["web_acl"],
     settings=["ingress.waf.rate_limit"],
     policies=["waf-rate-limit-on-public-entry"],
@@ -317,6 +323,7 @@ def timeouts(stack: Recording) -> None:
     "`/health` is `/api/v1/system/health`, and not in the access log",
     "declared",
     missing="the exception from the log: an ALB logs all its requests or none",
+    commands=["verify readiness"],
     components=["service"],
     settings=["services.fixrx-api.public.rewrites"],
 )

@@ -3,10 +3,8 @@
 from tests.recorder import Recording
 from tests.requirements.fixrx.support import (
     API,
-    PSQL,
-    RUN,
     containers,
-    operator_has_psql,
+    operator_can_ask,
     page,
     runs_at,
     service,
@@ -20,6 +18,7 @@ from tests.requirements.production import (
     condition,
     database,
     metric,
+    operator_can_replace,
     output,
     statements,
 )
@@ -121,9 +120,10 @@ def logged(stack: Recording) -> None:
     "L412-425",
     "The application is packed into `app_backup_YYYYMMDD_HHMMSS.tar.gz`, and uploaded to `application/`",
     "operator",
-    note="the image is the archive: its tag never moves, and each task definition stays; `aws ecs "
-    "describe-task-definition` and `pulumi stack export`, copied with `aws s3 cp` to `application/`, are the rest",
-    missing="nothing does the copy by itself",
+    note="the image is the archive: its tag never moves, and each task definition stays. The command copies those "
+    "that run, and Pulumi's state, to `application/`",
+    missing="nothing does the copy by the clock",
+    commands=["backup app"],
     components=["registry", "task", "bucket"],
     settings=["backups.prefixes"],
 )
@@ -140,7 +140,7 @@ def application(stack: Recording) -> None:
     "L427-428",
     "Application backups are kept for 30 days",
     "declared",
-    note="what is in `application/`; of images, the 50 newest",
+    note="what `backup app` puts into `application/`; of images, the 50 newest",
     missing="days for images: a product that pushes more than 50 in 30 days keeps some for less",
     components=["bucket", "registry"],
     settings=["backups.prefixes"],
@@ -161,7 +161,9 @@ def application_kept(stack: Recording) -> None:
     "L431-454",
     "The newest dump is read into `fixrx_test_restore`, must have users in it, and is dropped again",
     "declared",
-    note="by the clock (F83); the database goes in every case, and a failure is an alarm",
+    note="by the clock (F83); the database goes in every case, and a failure is an alarm. The first command does "
+    "the same now, the second asks it more",
+    commands=["run verify", "backup verify --from dump"],
     components=["task", "schedule"],
     settings=["backups.verify", "backups.verify_query"],
     policies=["restore-test-scheduled"],
@@ -187,10 +189,10 @@ def verified(stack: Recording) -> None:
     "L458-464",
     "Back to a point in time with `pg_restore`, and the users counted",
     "operator",
-    note=f"{RUN} with `restore`, whose `CONFIRM` must be the database's name: it reads the newest dump, or `DUMP_KEY`, "
-    "in the place of what is there, all of it or nothing, and counts. That is last night; for a point in time `aws rds "
-    "restore-db-instance-to-point-in-time`, to a moment of the last 30 days, beside the old instance, and "
-    f"{PSQL}the count, with `PGHOST` set to it",
+    note="the first reads the newest dump, or `--key`, in the place of what is there, all of it or nothing, and "
+    "counts: that is last night. The second makes the database of any second of the last 30 days beside the "
+    "old one, and says how to switch over; the third counts",
+    commands=["db restore", "db restore-pitr --time 2026-04-01T12:00:00Z", "db verify"],
     components=["database", "task"],
     settings=["backups.dump", "backups.verify_query", "database.backup_retention_days"],
     policies=["rds-backup-retention"],
@@ -210,7 +212,7 @@ def restored(stack: Recording) -> None:
     assert output(stack, "tasks", "restore", "schedule") == ""
     primary = database(stack)
     assert (primary["backupRetentionPeriod"], primary["deleteAutomatedBackups"]) == (30, False)
-    operator_has_psql(stack)
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(
@@ -218,13 +220,13 @@ def restored(stack: Recording) -> None:
     "L467-478",
     "Stop the application, unpack the one before, start it",
     "operator",
-    note="`aws ecs update-service --task-definition` with the revision before, and its tag in the stack file; nothing "
-    "has to stop",
+    note="the revision before, and its tag in the stack file; nothing has to stop for it",
+    commands=["rollback fixrx-api --write", "service stop fixrx-api", "service start fixrx-api"],
     components=["service", "task"],
     policies=["deployment-rollback-enabled"],
 )
 def back(stack: Recording) -> None:
-    assert stack.one(TASK, API)["skipDestroy"] is True
+    operator_can_replace(stack, API)
     assert stack.one(TASK, API)["family"] == "fixrx-prod-fixrx-api"
     assert service(stack)["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
     assert (output(stack, "cluster"), bool(output(stack, "services", API, "name"))) == ("fixrx-prod", True)

@@ -22,6 +22,7 @@ from tests.requirements.production import (
     database,
     environment,
     openings,
+    operator_can_replace,
     output,
     referred,
     secrets,
@@ -45,8 +46,9 @@ KUBERNETES = {
     "L636-647",
     "A further server is added to the balancer's list",
     "declared",
-    note="tasks come and go by themselves, up to ten, and are in the list while they are healthy; a higher `min_count` "
-    "adds some for good",
+    note="tasks come and go by themselves, up to ten, and are in the list while they are healthy; the first "
+    "command adds one now, the second for good",
+    commands=["scale fixrx-api --desired 4", "scale fixrx-api --min 4 --max 10 --write"],
     components=["service", "autoscaling"],
     settings=["services.fixrx-api.min_count", "services.fixrx-api.max_count", "services.fixrx-api.scaling"],
 )
@@ -61,7 +63,7 @@ def more_servers(stack: Recording) -> None:
     }
     assert target_group(stack)["targetType"] == "ip"
     assert referred(stack, service(stack), "loadBalancers") == [target_group(stack).name]
-    assert "desiredCount" in service(stack).ignore_changes
+    operator_can_replace(stack, API)
 
 
 @CHAPTER.row(
@@ -161,7 +163,9 @@ def daily(stack: Recording) -> None:
     "L702",
     "Every Sunday from 03:00 to 04:00 UTC",
     "declared",
-    note="updates of RDS and ElastiCache, and `VACUUM ANALYZE`, which is ended after an hour",
+    note="updates of RDS and ElastiCache, and `VACUUM ANALYZE`, which is ended after an hour. The command is the "
+    "list of what somebody looks at each week",
+    commands=["maintenance weekly"],
     components=["database", "cache", "schedule"],
     settings=["database.maintenance_window", "caches.cache.maintenance_window", "tasks.weekly"],
 )
@@ -177,8 +181,10 @@ def weekly(stack: Recording) -> None:
     "L703",
     "Every first Sunday from 02:00 to 06:00 UTC",
     "declared",
-    note="the daily jobs first, then `REINDEX` from 02:30, ended at 06:00, and the proof of the dump at 04:00",
+    note="the daily jobs first, then `REINDEX` from 02:30, ended at 06:00, and the proof of the dump at 04:00. "
+    "The command is the list of what somebody looks at each month",
     missing="an end for the proof; the guide's weekly window lies within this one, and its jobs run beside",
+    commands=["maintenance monthly"],
     components=["schedule", "task"],
     settings=["tasks.monthly", "backups.verify.schedule"],
 )
@@ -196,9 +202,10 @@ def monthly(stack: Recording) -> None:
     "L705-708",
     "Security patches at once, critical bugs within a day, agreed with those concerned",
     "operator",
-    note="`aws rds apply-pending-maintenance-action`, `aws elasticache batch-apply-update-action`, or a new image and "
-    "`pulumi up`; RDS says by mail what it does",
-    missing="the agreement, and a clock for the day",
+    note="the first brings at once what AWS has waiting, or it is a new image; the second tells those concerned. "
+    "RDS says by mail what it does",
+    missing="their consent, and a clock for the day",
+    commands=["maintenance apply-now", "incident notify --template maintenance --urgent"],
     components=["database", "cache", "service"],
 )
 def emergency(stack: Recording) -> None:
@@ -215,14 +222,21 @@ def emergency(stack: Recording) -> None:
     "L710-713",
     "Upgrades are planned two weeks ahead, announced, and have a way back",
     "operator",
-    note="a new major version of PostgreSQL comes only by the stack file, and a change to a database waits for its "
-    "window; the way back is RDS's backup (F70) and the release before (F71)",
-    missing="the two weeks and the announcement, which are people's",
+    note="the first announces, wants the way back named, and refuses less than two weeks. A new major version of "
+    "PostgreSQL comes only by the stack file or the second, which makes a copy beside the database to look "
+    "at before any switch-over; other changes to a database wait for its window. The way back is RDS's "
+    "backup (F70) and the release before",
+    commands=[
+        "incident notify --template maintenance",
+        "db upgrade --to 15.14 --until verify",
+        "rollback fixrx-api",
+    ],
     components=["database", "service"],
     settings=["database.engine_version"],
     policies=["rds-backup-retention", "deployment-rollback-enabled"],
 )
 def planned(stack: Recording) -> None:
+    assert mailed(stack, "warning") == {OPS}
     for each in stack.all(INSTANCE):
         assert (each["allowMajorVersionUpgrade"], each["applyImmediately"]) == (False, False)
     assert database(stack)["backupRetentionPeriod"] == 30
@@ -235,6 +249,7 @@ def planned(stack: Recording) -> None:
     "Support is at ops@fixrx.com",
     "declared",
     note="it gets every alarm",
+    commands=["alerts status"],
     components=["notifications"],
     settings=["notifications.critical", "notifications.warning"],
 )

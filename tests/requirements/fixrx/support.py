@@ -16,9 +16,6 @@ OPS = "ops@fixrx.com"
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
-PSQL = "`psql` in the task `bootstrap`, its command overridden: "
-RUN = "`run_task` of the README"
-
 
 def service(stack: Recording) -> Declared:
     return stack.one(SERVICE, API)
@@ -111,5 +108,5 @@ def warning(stack: Recording, name: str) -> Declared:
     return found
 
 
-def operator_has_psql(stack: Recording) -> None:
-    production.operator_has_psql(stack, "fixrx_production")
+def operator_can_ask(stack: Recording) -> None:
+    production.operator_can_ask(stack, "fixrx_production")

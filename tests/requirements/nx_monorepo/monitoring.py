@@ -10,7 +10,7 @@ from tests.requirements.nx_monorepo.support import (
     running,
     served,
 )
-from tests.requirements.production import LOG_GROUP, collector, graph, openings, output
+from tests.requirements.production import LOG_GROUP, asked_outside, collector, graph, openings, output
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Monitoring")
@@ -35,8 +35,9 @@ def sections(stack: Recording) -> list[str]:
     "L463-467",
     "The gateway answers on `/health`, `/health/ready`, `/health/live` and `/metrics`",
     "declared",
-    note="the balancer and Route 53 ask whether it is ready, ECS asks `/health`, the collector reads `/metrics` every "
-    "15 s; from outside `/metrics` is 404. Nobody asks `/health/live`, which may be asked from outside",
+    note="the balancer and Route 53 ask whether it is ready, ECS asks `/health`, the collector reads `/metrics` "
+    "every 15 s; from outside `/metrics` is 404. `/health/live` is asked by the command only",
+    commands=["verify health readiness metrics"],
     components=["service", "uptime", "prometheus"],
     settings=["services.api-gateway.health", "services.web-portal.public.private_paths"],
     policies=["metrics-not-public"],
@@ -61,12 +62,16 @@ def endpoints(stack: Recording) -> None:
     "L471-489",
     "The health check asks database and Redis",
     "application",
-    note="the gateway's code; it may reach both, and gets no requests while it does not answer 200",
+    note="the gateway's code; it may reach both, and gets no requests while it does not answer 200. The command "
+    "reads what it says of both",
+    commands=["verify readiness"],
     components=["firewall", "service"],
-    settings=["services.api-gateway.connects_to"],
+    settings=["services.api-gateway.connects_to", "services.api-gateway.checks.answers"],
 )
 def health_check(stack: Recording) -> None:
     assert {(GATEWAY, "database", 5432), (GATEWAY, "cache-cache", 6379)} <= openings(stack)
+    said = asked_outside(stack, GATEWAY)["answers"]["/health"]
+    assert said == {"status": "ok", "info.database.status": "up", "info.redis.status": "up"}
     assert stack.one(TARGET_GROUP, "api-gateway-tg")["healthCheck"]["matcher"] == "200"
 
 
@@ -75,8 +80,9 @@ def health_check(stack: Recording) -> None:
     "L494-504",
     "Look at the day's log, and at its errors",
     "operator",
-    note="`aws logs tail /nx-monorepo/prod/api-gateway --follow`; a saved query of CloudWatch Logs has the errors, for "
-    "each service. Kept 30 days, where the guide has no figure",
+    note="a saved query of CloudWatch Logs has the errors, for each service. Kept 30 days, where the guide has no "
+    "figure",
+    commands=["logs api-gateway --follow", "logs --errors --since 1d"],
     components=["task", "log_insights"],
     settings=["observability.log_retention_days", "observability.log_fields.level"],
     policies=["container-logging", "log-retention-set"],

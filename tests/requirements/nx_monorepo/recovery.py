@@ -71,9 +71,9 @@ def kept(stack: Recording) -> None:
     "L652-657",
     "A dump is read back with `gunzip | psql`",
     "operator",
-    note="run the task `restore` with `CONFIRM=nx_production` for its container `prepare`, and for `fetch` `DUMP_KEY` "
-    "where it is not the newest: all of the dump or nothing. The task `verify` reads the newest one into a database of "
-    "its own on the first of each month, and a failure is an alarm",
+    note="all of the dump or nothing; without `--key` the newest. The task `verify` reads the newest one into a "
+    "database of its own on the first of each month, and a failure is an alarm",
+    commands=["db restore --key postgresql/nx_production_2025-12-05.sql.gz", "run verify"],
     components=["task", "schedule"],
     settings=["backups.verify"],
 )
@@ -141,6 +141,7 @@ def vertically(stack: Recording) -> None:
     "declared",
     note="both lists of alarms go to that address, and each alarm names its runbook in the product's repository",
     missing="the runbooks there, which are copied from docs/runbooks/; the documentation's own address",
+    commands=["alerts status"],
     components=["notifications", "alarms"],
     settings=["notifications", "observability.runbook_url_prefix"],
 )

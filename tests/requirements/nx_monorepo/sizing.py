@@ -46,8 +46,10 @@ def sizes(stack: Recording) -> None:
     "L105-125",
     "Node.js 20 with npm 10 or yarn 1.22, Docker 24, PostgreSQL 16, Redis 7",
     "declared",
-    note="the two data stores; Node and its tools are in the product's images and pipeline",
-    missing="anything that would hold the images to Node.js 20",
+    note="the two data stores; Node and its tools are in the product's images and pipeline, and the command asks "
+    "a running one",
+    missing="anything that holds the images to Node.js 20",
+    commands=["exec api-gateway -- node -v"],
     components=["database", "cache"],
     settings=["database.engine_version", "caches.cache.engine_version"],
     policies=["rds-engine-version-min", "cache-engine-version-min"],

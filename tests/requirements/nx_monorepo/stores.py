@@ -50,6 +50,7 @@ def name(stack: Recording) -> None:
     "An account `nx_user` with a password",
     "operator",
     note=f"{BOOTSTRAP}; the password is generated, 48 characters",
+    commands=["db bootstrap"],
     components=["secret"],
     settings=["database.roles.nx_user", "services.api-gateway.database.role"],
     policies=["app-uses-dedicated-db-user"],
@@ -70,6 +71,7 @@ def account(stack: Recording) -> None:
     "operator",
     note=f"{BOOTSTRAP}; rights on the schema `public` as well, without which it could not make a table since "
     "PostgreSQL 15",
+    commands=["db bootstrap", "db check --only grants"],
     settings=["database.roles.nx_user.database", "database.roles.nx_user.schemas"],
 )
 def grants(stack: Recording) -> None:
@@ -85,6 +87,7 @@ def grants(stack: Recording) -> None:
     "The extensions `uuid-ossp` and `pg_stat_statements`",
     "operator",
     note=f"{BOOTSTRAP}; the library that the second needs is loaded as the database starts",
+    commands=["db bootstrap", "db check --only extensions"],
     components=["database"],
     settings=["database.extensions", "database.parameters.shared_preload_libraries"],
 )

@@ -21,8 +21,7 @@ LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 
-BOOTSTRAP = "run the task `bootstrap` (README, first deployment)"
-PSQL = "the task `bootstrap`, its command overridden: "
+BOOTSTRAP = "again whenever this changes"
 # Production on a cluster of EKS that the stack makes.
 KUBERNETES: Mapping[str, Any] = {
     "compute": "kubernetes",

@@ -1,14 +1,15 @@
 """N53 to N56: what the guide does about three common failures."""
 
 from tests.recorder import Recording
-from tests.requirements.nx_monorepo.support import DATABASE, GATEWAY, PSQL, callers, refused
+from tests.requirements.nx_monorepo.support import DATABASE, GATEWAY, callers, refused
 from tests.requirements.production import (
     TASK,
     alarm,
     cache,
     condition,
-    operator_has_psql,
+    operator_can_ask,
     operator_has_redis,
+    operator_sees_the_network,
     output,
     secrets,
 )
@@ -22,13 +23,13 @@ CHAPTER = Chapter(title="Troubleshooting")
     "L519-536",
     "The database refuses: look at it, start it again, connect",
     "operator",
-    note="`aws rds describe-db-instances` and `reboot-db-instance` with the identifier of the outputs; "
-    f"{PSQL}`PGPASSWORD=$PASSWORD_NX_USER psql -U nx_user`",
+    note="the second starts nothing again: the standby takes over, which is quicker",
+    commands=["db status", "db failover", "db ping", "db connect --role nx_user"],
     components=["database"],
 )
 def database_refuses(stack: Recording) -> None:
     assert output(stack, "database", "identifier") == "nx-primary"
-    operator_has_psql(stack, DATABASE)
+    operator_can_ask(stack, DATABASE)
     role = output(stack, "database", "roleSecretArns", "nx_user")
     assert secrets(stack, "task-bootstrap")["PASSWORD_NX_USER"] == f"{role}:password::"
     assert alarm(stack, "database-connections")
@@ -39,8 +40,9 @@ def database_refuses(stack: Recording) -> None:
     "L538-552",
     "A process reaches its heap's limit: `NODE_OPTIONS=--max-old-space-size=4096`",
     "operator",
-    note="set it in the service's `environment` and `pulumi up`; settings refuse a heap as large as the task, so 4096 "
-    "needs a `memory_mib` above 4096",
+    note="first more memory, for settings refuse a heap as large as the task; then the variable in the service's "
+    "`environment`, and `pulumi up`",
+    commands=["service resize api-gateway --memory-mib 6144"],
     components=["task"],
     settings=["profiles.recommended.services.api-gateway.memory_mib"],
 )
@@ -58,8 +60,9 @@ def heap(stack: Recording) -> None:
     "L554-568",
     "Redis does not answer: ping it, start it again",
     "operator",
-    note="run the task `redis`, which says `PING`; then `aws elasticache test-failover` or `reboot-cache-cluster`. The "
+    note="the second starts nothing again: a replica takes over, and ElastiCache mends the old primary. The "
     "engine's log is in CloudWatch",
+    commands=["redis ping --cache cache", "redis failover --cache cache"],
     components=["task", "cache"],
     settings=["operations.redis_image"],
 )
@@ -78,10 +81,13 @@ def redis_does_not_answer(stack: Recording) -> None:
     "L569-570",
     "Open port 6379 in the firewall",
     "declared",
-    note="to the gateway and to operators, not to the world as the guide's command does",
+    note="to the gateway and to operators, not to the world as the guide's command does; the command looks "
+    "whether anything is in the way",
+    commands=["network check --from api-gateway --to cache:6379"],
     components=["firewall"],
     settings=["services.api-gateway.connects_to"],
     policies=["sg-no-open-data-ports", "sg-least-edges"],
 )
 def firewall(stack: Recording) -> None:
     assert callers(stack, "cache-cache") == {(GATEWAY, 6379), ("operations", 6379)}
+    operator_sees_the_network(stack, (GATEWAY, "cache-cache", 6379))

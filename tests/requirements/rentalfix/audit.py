@@ -35,7 +35,9 @@ CHAPTER.rows.append(
     "L619",
     "The services use accounts with the least rights",
     "declared",
-    note="each service has its own; the master's login is in operators' tasks only",
+    note="each service has its own; the master's login is in operators' tasks only. The command compares the "
+    "rights that are there",
+    commands=["db check --only grants"],
     settings=["database.roles", "services.core-matching.database.role", "services.worker-ai.database.role"],
     policies=["app-uses-dedicated-db-user"],
 )
@@ -106,6 +108,7 @@ def parameterised(stack: Recording) -> None:
     "Helmet's headers against cross-site scripting",
     "application",
     note="Helmet; the balancer adds three headers of its own",
+    commands=["verify headers"],
     components=["load_balancer"],
     policies=["security-headers-on-public-entry"],
 )
@@ -139,7 +142,9 @@ CHAPTER.rows.append(
     "L626",
     "`npm audit`, and mend what it finds",
     "application",
-    note="in its own pipeline; registries scan every image that is pushed",
+    note="the audit in its own pipeline; registries scan every image that is pushed, and the command tells what "
+    "they found in those that run",
+    commands=["images findings --fail-on high"],
     components=["registry"],
     policies=["ecr-scan-on-push"],
 )
@@ -199,7 +204,8 @@ CHAPTER.rows.append(
         lines="L629",
         asked="Backups are made every day by themselves",
         kind="policy",
-        note="and restored every week to prove them; the dump is R101",
+        note="and restored every week to prove them, which the command tells; the dump is R101",
+        commands=["backup status"],
         components=["backups"],
         settings=["backups.schedule", "backups.restore_test"],
         policies=[
@@ -218,6 +224,7 @@ CHAPTER.rows.append(
         asked="Alerts are set up",
         kind="policy",
         note="for every data store, service and balancer, and somebody is subscribed",
+        commands=["alerts status"],
         components=["alarms", "notifications"],
         settings=["notifications"],
         policies=["required-alarms-present"],
@@ -230,7 +237,8 @@ CHAPTER.rows.append(
     "L631",
     "An external penetration test is planned",
     "operator",
-    note="engage the testers; an e-mail says every three months that it is time",
+    by_hand="people engage the testers: a contract is no call to AWS. An e-mail says every three months that it "
+    "is time",
     components=["schedule"],
     settings=["backups.audit_reminder"],
 )

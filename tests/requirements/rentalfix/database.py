@@ -8,14 +8,13 @@ from tests.requirements.production import (
     database,
     database_parameters,
     environment,
-    operator_has_psql,
+    operator_can_ask,
     output,
     secrets,
 )
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Database setup")
-PSQL = "`psql` in the task `bootstrap`, its command overridden: "
 
 
 @CHAPTER.row(
@@ -23,12 +22,13 @@ PSQL = "`psql` in the task `bootstrap`, its command overridden: "
     "L96-104",
     "Install PostgreSQL and PostGIS, ask for the PostGIS version",
     "operator",
-    note=f"RDS brings both; {PSQL}`SELECT PostGIS_version()`",
+    note="RDS brings both; the command asks PostGIS for its version",
+    commands=["db check --only extensions"],
     components=["database"],
 )
 def installed(stack: Recording) -> None:
     assert database(stack)["engine"] == "postgres"
-    operator_has_psql(stack)
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(
@@ -53,7 +53,8 @@ def name_and_master(stack: Recording) -> None:
     "L113-115",
     "The extensions `postgis` and `postgis_topology`",
     "operator",
-    note="run the task `bootstrap` (README, first deployment)",
+    note="as often as one likes: what is there stays",
+    commands=["db bootstrap"],
     settings=["database.extensions"],
 )
 def extensions(stack: Recording) -> None:
@@ -70,11 +71,15 @@ def extensions(stack: Recording) -> None:
     "L117-119",
     "The answer must be 3.3 or newer, with GEOS, PROJ and STATS",
     "operator",
-    note=f"{PSQL}`SELECT PostGIS_version()`; settings refuse PostgreSQL versions whose PostGIS is older",
+    note="it ends with 1 where one is older or a part is missing; settings refuse PostgreSQL versions whose "
+    "PostGIS is older",
+    commands=["db check --only extensions"],
     settings=["database.extensions.postgis"],
 )
 def postgis_version(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_can_ask(stack)
+    wanted = output(stack, "database", "declared", "extensions")
+    assert wanted == {"postgis": "3.3", "postgis_topology": "3.3"}
 
 
 @CHAPTER.row(
@@ -82,7 +87,8 @@ def postgis_version(stack: Recording) -> None:
     "L122-127, L270-271",
     "Run the migration `001_enable_postgis.sql` as `postgres`",
     "operator",
-    note="run the task `migrate` before the services are updated (README, every later release)",
+    note="before the services are updated, which the second does in that order",
+    commands=["migrate", "deploy core-matching --tag 1.1.0 --migrate migrate"],
     components=["task"],
     settings=["tasks.migrate"],
 )
@@ -101,10 +107,11 @@ def migration(stack: Recording) -> None:
     "L128-134",
     "See that `contractors` has its spatial indexes",
     "operator",
-    note=f"{PSQL}`SELECT indexname FROM pg_indexes WHERE tablename = 'contractors' AND indexname LIKE '%location%'`",
+    note="it ends with 1 where there is none",
+    commands=["db indexes --table contractors --like '%location%'"],
 )
 def spatial_indexes(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_can_ask(stack)
 
 
 @CHAPTER.row(
@@ -181,8 +188,9 @@ def maintenance_work_mem(stack: Recording) -> None:
     "L153-154",
     "Make the new configuration hold",
     "operator",
-    note="a new database starts with it; later `work_mem` and `maintenance_work_mem` hold at once, the others after "
-    "`aws rds reboot-db-instance`",
+    note="a new database starts with it; later `work_mem` and `maintenance_work_mem` hold at once. The first "
+    "command says what waits for a restart, the second makes it",
+    commands=["db status", "db reboot-if-pending"],
     components=["database"],
 )
 def reload(stack: Recording) -> None:

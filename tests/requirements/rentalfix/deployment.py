@@ -63,7 +63,12 @@ def environment_of_production(stack: Recording) -> None:
     "L267-281",
     "In this order: build, migrate, seed if wanted, start",
     "operator",
-    note="README, every later release: push, `pulumi up --target` of the migration, run it, `pulumi up`",
+    note="`deploy` runs the migration before it moves the service, and so does the pipeline (docs/pipeline.md)",
+    commands=[
+        "images push core-matching core-matching:dev --tag 1.1.0",
+        "deploy core-matching --tag 1.1.0 --migrate migrate",
+        "seed",
+    ],
     settings=["tasks.migrate", "tasks.seed"],
 )
 def order(stack: Recording) -> None:
@@ -79,7 +84,8 @@ def order(stack: Recording) -> None:
     "L273-274",
     "`npm run seed`, if first data is wanted",
     "operator",
-    note="run the task `seed`; nothing runs it by itself",
+    note="nothing runs it by itself",
+    commands=["seed"],
     components=["task"],
     settings=["tasks.seed"],
 )
@@ -162,6 +168,7 @@ def image(stack: Recording) -> None:
     "Ports 4400 for requests and 9090 for metrics",
     "declared",
     note="9090 is open to the collector only, and `/metrics` on 4400 to nobody",
+    commands=["verify metrics"],
     components=["service", "firewall"],
     settings=["services.core-matching.ports"],
     policies=["metrics-not-public"],
@@ -199,8 +206,9 @@ def database_container(stack: Recording) -> None:
     "L329-330",
     "Data on a volume of its own; an empty database runs every file of `migrations/`",
     "operator",
-    note="the volume is RDS's; run the task `migrate`, as R15",
+    note="the volume is RDS's; the migration is R15's",
     missing="the task runs the one file that the guide names, not a folder",
+    commands=["migrate"],
     components=["database"],
     settings=["tasks.migrate"],
 )

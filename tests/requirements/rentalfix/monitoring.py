@@ -110,7 +110,10 @@ def query_duration(stack: Recording) -> None:
     "L488",
     "The business figure: `contractors_available`",
     "operator",
-    note="Prometheus has the metric; make its graph in Grafana",
+    note="Prometheus has the metric; somebody makes the graph in Grafana once, and the command brings the "
+    "dashboard's JSON to the other stacks",
+    missing="a dashboard with that graph, ready made",
+    commands=["grafana import --file contractors.json"],
     components=["prometheus", "grafana"],
     settings=["observability.business_metric"],
 )
@@ -127,7 +130,9 @@ def business_figure(stack: Recording) -> None:
     "L490-492",
     "Grafana with dashboard 15038",
     "operator",
-    note="import 15038 in Grafana; its role may read Prometheus and CloudWatch",
+    note="the ids of the system file, 15038, with Prometheus as their data source; its role may read Prometheus "
+    "and CloudWatch",
+    commands=["grafana import"],
     components=["grafana"],
     settings=["observability.grafana"],
 )
@@ -136,6 +141,8 @@ def grafana(stack: Recording) -> None:
     assert workspace["dataSources"] == ["PROMETHEUS", "CLOUDWATCH"]
     assert workspace["accountAccessType"] == "CURRENT_ACCOUNT"
     assert output(stack, "grafana")
+    assert output(stack, "prometheus")
+    assert list(output(stack, "grafanaDashboards")) == [15038]
 
 
 @CHAPTER.row(

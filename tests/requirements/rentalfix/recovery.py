@@ -9,13 +9,13 @@ from tests.requirements.production import (
     condition,
     database,
     environment,
+    operator_can_ask,
     operator_can_restore,
     operator_has_psql,
     output,
     referred,
     statements,
 )
-from tests.requirements.rentalfix.database import PSQL
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Disaster recovery")
@@ -89,9 +89,13 @@ def kept(stack: Recording) -> None:
     "L652-654",
     "A dump is read back with `gunzip | psql`",
     "operator",
-    note="run the task `restore` with `CONFIRM=rentfix` for its container `prepare`, and for `fetch` `DUMP_KEY` where "
-    "it is not the newest: all of the dump or nothing. A dump says itself what it takes the place of, so the "
-    "guide's own command reads it too. Beside it RDS's own backup, to any minute of 30 days, and the vault's",
+    note="all of the dump or nothing; without `--key` the newest. A dump says itself what it takes the place of, "
+    "so the guide's own command reads it too. RDS's own backup goes back to any second of 30 days, beside "
+    "the database, and there are the vault's",
+    commands=[
+        "db restore --key postgres/rentfix_20250112.sql.gz",
+        "db restore-pitr --time 2026-04-01T12:00:00Z",
+    ],
     components=["task", "database", "backups"],
     settings=["backups.dump"],
 )
@@ -110,14 +114,18 @@ def restored(stack: Recording) -> None:
     "L656-657",
     "After that, the contractors are counted",
     "operator",
-    note="the task `restore` does at its end; of what AWS has restored beside the old instance "
-    f"{PSQL}`SELECT COUNT(*) FROM contractors`, with `PGHOST` set to it",
-    missing="the weekly restore test proves that a backup restores, and counts nothing",
+    note="`db restore` counts at its end, the first command in the live database, the second in a copy of the "
+    "newest backup, which it removes. On the first of each month the task `verify` counts in the newest dump",
+    missing="AWS Backup's own weekly restore test counts nothing",
+    commands=["db verify", "backup verify"],
     components=["task", "backups"],
     settings=["backups.verify_query", "backups.restore_test"],
 )
 def counted(stack: Recording) -> None:
+    operator_can_ask(stack)
     operator_has_psql(stack)
+    assert output(stack, "backups", "verifyQuery") == "SELECT COUNT(*) FROM contractors"
+    assert output(stack, "tasks", "verify", "schedule") == "cron(0 6 1 * ? *)"
     assert environment(stack, "task-restore")["VERIFY_QUERY"] == "SELECT COUNT(*) FROM contractors"
     plan = stack.one("aws:backup/restoreTestingPlan:RestoreTestingPlan")
     assert plan["scheduleExpression"] == "cron(0 6 ? * SUN *)"

@@ -13,7 +13,7 @@ from tests.requirements.production import (
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Security hardening")
-BOOTSTRAP = "run the task `bootstrap`, again whenever this changes"
+BOOTSTRAP = "again whenever this changes"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
@@ -23,6 +23,7 @@ PASSWORD = "random:index/randomPassword:RandomPassword"
     "An account `rentfix_app` of its own, with a strong password",
     "operator",
     note=f"{BOOTSTRAP}; the password is generated, 48 characters",
+    commands=["db bootstrap"],
     components=["secret"],
     settings=["database.roles.rentfix_app", "services.core-matching.database.role"],
     policies=["app-uses-dedicated-db-user"],
@@ -44,6 +45,7 @@ def account(stack: Recording) -> None:
     "It may connect, use `public`, read and write `contractors` but not delete, and read `contractor_ratings`",
     "operator",
     note=f"{BOOTSTRAP}; it takes other rights on these tables away",
+    commands=["db bootstrap", "db check --only grants"],
     settings=["database.roles.rentfix_app.tables"],
 )
 def grants(stack: Recording) -> None:
@@ -63,6 +65,7 @@ def grants(stack: Recording) -> None:
     "`contractors` has row level security",
     "operator",
     note=BOOTSTRAP,
+    commands=["db bootstrap", "db check --only row-level-security"],
     settings=["database.row_level_security.contractors"],
 )
 def row_level_security(stack: Recording) -> None:
@@ -76,6 +79,7 @@ def row_level_security(stack: Recording) -> None:
     "`contractor_access_policy` shows verified contractors that are not deleted",
     "operator",
     note=f"{BOOTSTRAP}; two more policies let the granted writes through, which this one alone would refuse",
+    commands=["db bootstrap", "db check --only row-level-security"],
     settings=["database.row_level_security.contractors"],
 )
 def row_policy(stack: Recording) -> None:
@@ -95,6 +99,7 @@ def row_policy(stack: Recording) -> None:
     "Browsers may call from the sites in `CORS_ORIGIN` only, with GET and POST and two headers",
     "declared",
     note="methods, headers and credentials stand in the application's code",
+    commands=["verify cors"],
     settings=["services.core-matching.environment.CORS_ORIGIN", "ingress.cors.allow_origins"],
     policies=["cors-restricted"],
 )
@@ -125,6 +130,7 @@ def api_key(stack: Recording) -> None:
     "HTTPS on 443, with HTTP/2",
     "declared",
     note="port 80 only redirects",
+    commands=["verify redirect"],
     components=["load_balancer"],
     policies=["alb-https-only"],
 )
@@ -141,6 +147,7 @@ def https(stack: Recording) -> None:
     "L431",
     "The API answers as `api.rentfix.com`",
     "declared",
+    commands=["verify dns"],
     components=["load_balancer", "service"],
     settings=["domain.name", "services.core-matching.public.host"],
     policies=["certificate-covers-hosts", "dns-record-for-public-host"],
@@ -159,6 +166,7 @@ def server_name(stack: Recording) -> None:
     "A certificate and its key",
     "declared",
     note="ACM issues and renews it, proved by DNS; nobody holds the key, and an alarm counts the days",
+    commands=["verify tls"],
     components=["certificate"],
 )
 def certificate(stack: Recording) -> None:
@@ -173,6 +181,7 @@ def certificate(stack: Recording) -> None:
     "L435-436",
     "TLS 1.2 and 1.3, strong ciphers",
     "declared",
+    commands=["verify tls"],
     components=["load_balancer"],
     settings=["ingress.tls_policy"],
     policies=["alb-tls-min-1-2"],
@@ -223,6 +232,7 @@ def headers(stack: Recording) -> None:
     "declared",
     note="120 in any minute, then 429",
     missing="a burst and a zone of memory, which WAF does not have",
+    commands=["verify rate-limit"],
     components=["web_acl"],
     settings=["ingress.waf.rate_limit"],
     policies=["waf-rate-limit-on-public-entry"],

@@ -86,7 +86,8 @@ def cached(stack: Recording) -> None:
     "declared",
     note="a writer and two standbys in three zones, behind the proxy",
     missing="production as it stands: the standby of a Multi-AZ instance (S14) needs one to two minutes, and the "
-    "guide's two subnets have no third zone. Nobody has measured either",
+    "guide's two subnets have no third zone. The command measures it; nobody has run it on AWS",
+    commands=["db failover-drill --rto-s 60"],
     components=["database_cluster", "database_proxy"],
     settings=["profiles.fast-failover.database.multi_az_cluster"],
     policies=["rds-backup-retention"],
@@ -107,7 +108,8 @@ def standby(stack: Recording) -> None:
     "L113-114",
     "Automated backups, and a way back to a point in time",
     "declared",
-    note="to any second of the last 30 days: `aws rds restore-db-instance-to-point-in-time`",
+    note="to any second of the last 30 days",
+    commands=["db restore-pitr --time 2026-04-01T12:00:00Z"],
     components=["database"],
     settings=["database.backup_retention_days"],
 )

@@ -11,7 +11,6 @@ from tests.requirements.production import (
     secrets,
     statements,
 )
-from tests.requirements.sports_nutrition.support import RUN
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Database setup")
@@ -28,8 +27,9 @@ FILES = (
     "L233-241",
     "Four SQL files of `database/migrations` make the schema, in their order",
     "operator",
-    note=f"{RUN} with `migrate`; it stops at the first error, each file is one transaction, and a table "
-    "`applied_migrations` keeps those that ran from running again",
+    note="it stops at the first error, each file is one transaction, and a table `applied_migrations` keeps those "
+    "that ran from running again",
+    commands=["migrate"],
     components=["task"],
     settings=["tasks.migrate", "database.roles.nutrition_api"],
 )
@@ -49,7 +49,8 @@ def migrations(stack: Recording) -> None:
     "L243-245",
     "List the tables, describe `meals`",
     "operator",
-    note=f"{RUN} with `migrate-status`, after the migration; it fails where `meals` is missing",
+    note="`migrate` asks it at its end, too; it fails where `meals` is missing",
+    commands=["migrate --status"],
     components=["task"],
     settings=["tasks.migrate.status_command"],
 )
@@ -65,7 +66,8 @@ def schema(stack: Recording) -> None:
     "L250-256",
     "First data: `npm run seed:production`, or `database/seeders/initial_data.sql`",
     "operator",
-    note=f"{RUN} with `seed`; for the file, its command overridden by `psql`",
+    note="one or the other",
+    commands=["seed", "exec api -- sh -c 'psql \"$DATABASE_URL\" -f database/seeders/initial_data.sql'"],
     components=["task"],
     settings=["tasks.seed"],
 )
@@ -80,7 +82,8 @@ def seed(stack: Recording) -> None:
     "L260-262",
     "A first dump, `backup_YYYYMMDD_HHMMSS.sql`, once the data is there",
     "operator",
-    note=f"{RUN} with `dump`: compressed, into the bucket of the backups; every day at 05:00 UTC it runs by itself",
+    note="compressed, into the bucket of the backups; every day at 05:00 UTC it runs by itself",
+    commands=["backup now --kind dump"],
     components=["task", "schedule"],
     settings=["backups.dump", "backups.bucket"],
 )

@@ -262,7 +262,8 @@ def rate_limit(stack: Recording) -> None:
     "L212-213",
     "`SENTRY_DSN`, `LOG_LEVEL=info`",
     "declared",
-    note="the DSN is put in by an operator; Sentry is reached over HTTPS",
+    note="Sentry is reached over HTTPS",
+    commands=["secrets put sentry-dsn"],
     components=["secret", "firewall"],
     settings=["secrets.sentry-dsn", "services.api.environment.LOG_LEVEL"],
 )
@@ -277,7 +278,8 @@ def sentry(stack: Recording) -> None:
     "L215-219",
     "Mail through SendGrid on port 587, its API key as the password",
     "declared",
-    note="the key is put in by an operator; port 587 is open on the way out",
+    note="port 587 is open on the way out",
+    commands=["secrets put smtp-password"],
     components=["secret", "firewall"],
     settings=["services.api.outbound", "secrets.smtp-password", "services.api.environment.SMTP_HOST"],
 )

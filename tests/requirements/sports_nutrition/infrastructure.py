@@ -7,17 +7,17 @@ from tests.requirements.production import (
     RECORD,
     SCHEDULE,
     SERVICE,
-    TASK,
     alarm,
     cache,
     condition,
     container,
     database,
     environment,
+    operator_can_replace,
     output,
     referred,
 )
-from tests.requirements.sports_nutrition.support import API, HOST, RUN, service, target_group
+from tests.requirements.sports_nutrition.support import API, HOST, service, target_group
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Pre-deployment checklist: infrastructure and data")
@@ -62,7 +62,9 @@ def redis(stack: Recording) -> None:
     "L40",
     "The domain is registered, its DNS set up",
     "declared",
-    note="the domain is registered and its zone made by hand, once",
+    note="the domain is registered and its zone made by hand, once; the first command looks at both before "
+    "anything is made, the second whether the name leads to the load balancer",
+    commands=["doctor", "verify dns"],
     components=["load_balancer"],
     settings=["domain.name", "domain.hosted_zone_id"],
     policies=["dns-record-for-public-host"],
@@ -79,6 +81,7 @@ def domain(stack: Recording) -> None:
     "There is a certificate",
     "declared",
     note="ACM's, proved by DNS",
+    commands=["verify tls"],
     components=["certificate"],
     policies=["certificate-covers-hosts"],
 )
@@ -111,6 +114,7 @@ def balancer(stack: Recording) -> None:
     "Backups are set up",
     "policy",
     note="RDS's own, a vault with a copy in a second region, a dump in a bucket, and a restore every week",
+    commands=["backup status"],
     components=["backups", "schedule"],
     settings=["backups"],
     policies=[
@@ -137,6 +141,7 @@ def backups(stack: Recording) -> None:
     "Monitoring and alerts are set up",
     "policy",
     note="for every data store, service and entry, and somebody is subscribed",
+    commands=["alerts status"],
     components=["alarms", "notifications"],
     settings=["notifications"],
     policies=["required-alarms-present"],
@@ -152,8 +157,8 @@ def monitored(stack: Recording) -> None:
     "L47",
     "The database has been backed up",
     "operator",
-    note="`aws rds describe-db-snapshots`, `aws backup list-recovery-points-by-backup-vault`; 26 hours without one are "
-    "an alarm",
+    note="it ends with 1 where a store has none so young; 26 hours without one are an alarm",
+    commands=["backup status --rpo-hours 24"],
     components=["backups"],
     policies=["rds-backup-retention"],
 )
@@ -169,8 +174,10 @@ def backed_up(stack: Recording) -> None:
     "L48",
     "Migrations were tried in staging",
     "operator",
-    note=f"{RUN} with `migrate`, in staging before production: the task and its command are the same",
-    missing="nothing stops a migration of production that staging has not seen",
+    note="with `--stack staging` before production: the task and its command are the same. The pipeline takes "
+    "staging first, and production only when nothing failed there",
+    missing="by hand nothing stops a migration of production that staging has not seen",
+    commands=["migrate"],
     settings=["tasks.migrate"],
 )
 def tried_in_staging(stack: Recording) -> None:
@@ -184,7 +191,8 @@ def tried_in_staging(stack: Recording) -> None:
     "L49",
     "First data is prepared and checked",
     "operator",
-    note=f"{RUN} with `seed`, in staging first; what it writes is in the product's image",
+    note="with `--stack staging` first; what it writes is in the product's image",
+    commands=["seed"],
     settings=["tasks.seed"],
 )
 def first_data(stack: Recording) -> None:
@@ -199,9 +207,10 @@ def first_data(stack: Recording) -> None:
     "L50",
     "The way back is written down, and was tried",
     "operator",
-    note="README, every later release; ECS goes back by itself if the new tasks do not become healthy or the service's "
-    "alarm rings, and S104 is the way by hand",
+    note="docs/operations.md has the steps, and `--stack staging` tries them; ECS goes back by itself if the new "
+    "tasks do not become healthy or the service's alarm rings",
     missing="a drill that is part of every release",
+    commands=["rollback api --dry-run", "rollback api"],
     components=["service"],
     policies=["deployment-rollback-enabled"],
 )
@@ -209,4 +218,4 @@ def way_back(stack: Recording) -> None:
     found = stack.one(SERVICE, API)
     assert found["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
     assert (found["alarms"]["enable"], found["alarms"]["rollback"]) == (True, True)
-    assert stack.one(TASK, API)["skipDestroy"] is True
+    operator_can_replace(stack, API)

@@ -39,7 +39,9 @@ def end_to_end_tests(stack: Recording) -> None:
     "L32",
     "There is a baseline of its performance: `npm run test:perf`",
     "application",
-    note="in its own pipeline, against staging; the dashboard keeps what the load balancer measured",
+    note="in its own pipeline, against staging; the dashboard keeps what the load balancer measured, and the "
+    "command measures from outside",
+    commands=["perf"],
     components=["dashboard"],
 )
 def baseline(stack: Recording) -> None:
@@ -52,8 +54,11 @@ def baseline(stack: Recording) -> None:
     "L33",
     "`npm audit` finds nothing critical",
     "application",
-    note="in its own pipeline; the registry scans every image that is pushed",
-    missing="nothing stops the release of an image in which the scan finds something critical",
+    note="the audit in its own pipeline; the registry scans every image that is pushed, and `groundwork deploy` "
+    "refuses one with a critical or high finding",
+    missing="a tag that somebody writes into the stack file by hand is released unasked: the nightly check tells "
+    "it afterwards",
+    commands=["images findings --fail-on critical"],
     components=["registry"],
     policies=["ecr-scan-on-push"],
 )
@@ -67,7 +72,8 @@ CHAPTER.rows.append(
         lines="L34",
         asked="Two people or more have reviewed the code",
         kind="not met",
-        missing="it is a setting of the place where the code is kept, which no stack declares",
+        missing="it is a setting of the place where the code is kept, which no stack declares; docs/pipeline.md says "
+        "what to set there",
     )
 )
 

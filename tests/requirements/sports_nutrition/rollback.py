@@ -1,7 +1,7 @@
 """S104 to S107: the way back, and what is read beside the guide."""
 
 from tests.recorder import Recording
-from tests.requirements.production import ALARM, SCHEDULE, TASK, output, referred
+from tests.requirements.production import ALARM, SCHEDULE, TASK, operator_can_replace, output, referred
 from tests.requirements.sports_nutrition.support import API, repository, service
 from tests.requirements.table import Chapter
 
@@ -14,13 +14,14 @@ RUNBOOKS = "https://github.com/your-org/individual-sports-nutrition/blob/main/do
     "L640-646",
     "Quickly back to the image before",
     "operator",
-    note="`aws ecs update-service --task-definition` with the revision before, and the old tag in the stack file; "
-    "`--force-new-deployment` alone, as the guide has it, starts the same image again",
+    note="the revision that ran before, and its tag in the stack file; `--force-new-deployment` alone, as the "
+    "guide has it, starts the same image again",
+    commands=["rollback api --write"],
     components=["service", "task"],
     policies=["deployment-rollback-enabled"],
 )
 def quickly_back(stack: Recording) -> None:
-    assert stack.one(TASK, API)["skipDestroy"] is True
+    operator_can_replace(stack, API)
     assert service(stack)["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
     assert (output(stack, "cluster"), output(stack, "services", API, "name")) == ("production", "api")
 
@@ -30,7 +31,8 @@ def quickly_back(stack: Recording) -> None:
     "L648-653",
     "Back to a certain version: `api-production:1`",
     "operator",
-    note="the guide's own command: revisions stay, and so do the images of the last releases",
+    note="revisions stay, and so do the images of the last releases",
+    commands=["rollback api --to api-production:1"],
     components=["task", "registry"],
     settings=["services.api.names.family"],
 )
@@ -52,7 +54,8 @@ def back_to(stack: Recording) -> None:
     "L668-670",
     "The guide is reviewed every quarter",
     "operator",
-    note="read it again; an e-mail says every three months that it is time",
+    by_hand="whoever answers for the product reads it again: only people can say whether it is still right. An "
+    "e-mail says every three months that it is time",
     components=["schedule"],
     settings=["backups.audit_reminder", "backups.audit_reminder_text"],
 )
@@ -69,8 +72,9 @@ def reviewed(stack: Recording) -> None:
     "L638, L660-664",
     "Further documents: migrations, health checks, rollback, environment, pipeline",
     "operator",
-    note="README, docs/outputs.md and docs/runbooks stand in; every alarm links to its page",
     missing="the five documents themselves, which are the product's",
+    by_hand="people read them: README, docs/operations.md, docs/pipeline.md, docs/outputs.md and docs/runbooks "
+    "stand in, and every alarm links to its page",
     components=["alarms"],
     settings=["observability.runbook_url_prefix"],
 )

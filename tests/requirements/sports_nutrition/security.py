@@ -68,7 +68,8 @@ def database_passwords(stack: Recording) -> None:
     "L23",
     "The JWT secret is unique, and has 32 characters or more",
     "policy",
-    note="64, generated once for each stack",
+    note="64, generated once for each stack; the command looks at its length, and that staging has another",
+    commands=["secrets check --with staging"],
     components=["secret"],
     settings=["secrets.jwt-secret.generate"],
     policies=["jwt-secret-strength"],
@@ -86,6 +87,7 @@ def jwt_secret(stack: Recording) -> None:
     "Certificates are valid for the domain",
     "declared",
     note="ACM renews them; an alarm counts the days, and another asks https://api.yourdomain.com/health from outside",
+    commands=["verify tls"],
     components=["certificate", "uptime"],
     settings=["observability.alerts.certificate_days"],
     policies=["certificate-covers-hosts"],
@@ -104,6 +106,7 @@ def certificates(stack: Recording) -> None:
     "Only the front end's own sites may call from a browser",
     "policy",
     note="the API answers for it; the stack names the sites",
+    commands=["verify cors"],
     settings=["ingress.cors.allow_origins", "services.api.environment.CORS_ORIGIN"],
     policies=["cors-restricted"],
 )
@@ -118,6 +121,7 @@ def cors(stack: Recording) -> None:
     "Public endpoints are rate limited",
     "policy",
     note="the API counts exactly (S55), the web firewall is the outer limit",
+    commands=["verify rate-limit"],
     components=["web_acl"],
     settings=["ingress.waf.rate_limit"],
     policies=["waf-rate-limit-on-public-entry"],
@@ -135,9 +139,15 @@ def rate_limited(stack: Recording) -> None:
     "L27",
     "API keys are rotated, and those that are not production's revoked",
     "operator",
-    note="a new key at the provider, `aws secretsmanager put-secret-value` for each ARN of `secretsToFill`, a new "
-    "deployment, the old key revoked; RDS rotates the master's password by itself",
-    missing="nothing says how old a key is, or compares production's with staging's",
+    note="a new key is made at its provider, then the first two put it and replace the tasks that read it; the "
+    "others say how old each is, and whether staging has the same. RDS rotates the master's password by itself",
+    missing="revoking the old key, which is done at its provider",
+    commands=[
+        "secrets rotate sentry-dsn",
+        "secrets rotate smtp-password",
+        "secrets age --max-age-days 90",
+        "secrets check --with staging",
+    ],
     components=["secret"],
     settings=["secrets.sentry-dsn", "secrets.smtp-password"],
 )

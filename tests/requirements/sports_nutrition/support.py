@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.recorder import Declared, Recording
-from tests.requirements import production
-from tests.requirements.production import REPOSITORY, SERVICE, alarm, output
+from tests.requirements.production import REPOSITORY, SERVICE, alarm, output, secrets, ways_in
 
 API = "api"
 HOST = "api.yourdomain.com"
-PSQL = "`psql` in the task `bootstrap`, its command overridden: "
-RUN = "`run_task` of the README"
 RECOMMENDED = {"profile": "recommended"}
 # The third profile is for a new stack, in three zones.
 FAST_FAILOVER = {
@@ -76,5 +73,9 @@ def leaves_by(stack: Recording, port: int) -> bool:
     return (rule["fromPort"], rule["toPort"], rule["cidrIpv4"]) == (port, port, "0.0.0.0/0")
 
 
-def operator_has_psql(stack: Recording) -> None:
-    production.operator_has_psql(stack, "individual_sports_nutrition")
+def operator_asks_from_the_api(stack: Recording) -> None:
+    """Its task may be entered, has the URL, and reaches the proxy, though not the database itself."""
+    assert service(stack)["enableExecuteCommand"] is True
+    assert secrets(stack, API)["DATABASE_URL"] == output(stack, "secrets", "database-url")
+    assert ways_in(stack, "database-proxy", 5432) == [API]
+    assert ways_in(stack, "database", 5432) == []

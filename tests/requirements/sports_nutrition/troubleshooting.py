@@ -10,11 +10,12 @@ from tests.requirements.production import (
     database_parameters,
     environment,
     openings,
+    operator_sees_the_network,
     output,
     referred,
     secrets,
 )
-from tests.requirements.sports_nutrition.support import API, PSQL, operator_has_psql, service, target_group
+from tests.requirements.sports_nutrition.support import API, operator_asks_from_the_api, service, target_group
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Troubleshooting")
@@ -25,14 +26,16 @@ CHAPTER = Chapter(title="Troubleshooting")
     "L575-583",
     "Tasks cannot reach the database: security group, subnet, login, routes",
     "operator",
-    note="`aws ec2 describe-security-group-rules`, `aws rds describe-db-instances`, `aws secretsmanager "
-    "get-secret-value`; what they should show is declared",
+    note="both ends' rules, subnets and routes, network ACLs, the proxy, and that the login holds a value; the "
+    "command sends no packet",
+    commands=["network check --from api --to database"],
     components=["firewall", "network", "database"],
 )
 def reaches_database(stack: Recording) -> None:
     opened = openings(stack)
     assert (API, "database-proxy", 5432) in opened
     assert ("database-proxy", "database", 5432) in opened
+    operator_sees_the_network(stack, (API, "database-proxy", 5432), ("database-proxy", "database", 5432))
     assert referred(stack, database(stack), "dbSubnetGroupName") == ["database"]
     associations = stack.all("aws:ec2/routeTableAssociation:RouteTableAssociation")
     tables = {
@@ -50,7 +53,8 @@ def reaches_database(stack: Recording) -> None:
     "L585-588",
     "`SELECT 1` from inside the container",
     "operator",
-    note="`aws ecs execute-command` with `psql`, which is in the image; what is typed is logged",
+    note="psql is in the image; what is typed is logged",
+    commands=['exec api -- sh -c \'psql "$DATABASE_URL" -c "SELECT 1"\''],
     components=["service", "cluster"],
 )
 def select_one(stack: Recording) -> None:
@@ -64,13 +68,17 @@ def select_one(stack: Recording) -> None:
     "L590-603",
     "The API answers 503: its log, `/health`, `REDIS_URL`, the targets",
     "operator",
-    note="S86, S78, `aws secretsmanager get-secret-value`, S81; docs/runbooks/service.md",
+    note="targets, health check, deaths of tasks, what the log says, and whether the stores are reached: its last "
+    "line is the likeliest cause",
+    commands=["network diagnose 503"],
     components=["service", "uptime"],
 )
 def unavailable(stack: Recording) -> None:
     assert stack.one(LOG_GROUP, "api-logs")["name"] == "/ecs/api-production"
     assert secrets(stack, API)["REDIS_URL"] == output(stack, "secrets", "redis-url")
     assert target_group(stack)["healthCheck"]["path"] == "/health"
+    assert output(stack, "loadBalancer", "arn")
+    operator_sees_the_network(stack, ("load-balancer", API, 3000), (API, "cache-cache", 6379))
     assert "/service.md" in alarm(stack, "api-running")["alarmDescription"]
 
 
@@ -79,8 +87,9 @@ def unavailable(stack: Recording) -> None:
     "L605-613",
     "Memory runs full or tasks die: look for leaks with `--inspect`, give more memory, look for N+1 queries, `clinic`",
     "operator",
-    note="`memory_mib` in the stack file, then `pulumi up`; slow statements stand in PostgreSQL's log; debuggers and "
-    "`clinic` belong on a developer's machine, and a policy refuses port 9229",
+    note="the first says why tasks died; slow statements stand in PostgreSQL's log; debuggers and `clinic` belong "
+    "on a developer's machine, and a policy refuses port 9229",
+    commands=["service show api", "service resize api --memory-mib 2048"],
     components=["task", "database"],
     settings=["profiles.small.services.api.memory_mib"],
     policies=["no-debug-ports"],
@@ -98,12 +107,17 @@ def leaks(stack: Recording) -> None:
     "L615-623",
     "The pool is exhausted: raise `DB_POOL_SIZE`, find leaks, count connections, raise `max_connections`",
     "operator",
-    note=f"`pool_max` in the system file, which the API gets as `DB_POOL_SIZE`; {PSQL}`SELECT count(*) FROM "
-    "pg_stat_activity`",
+    note="`pool_max` in the system file, which the API gets as `DB_POOL_SIZE`; the commands count",
+    missing="for the first a way in: production's tasks reach the proxy only, so no tunnel leads to the database; "
+    "the VPN of `admin_access` would be one",
+    commands=[
+        "db connections --by user",
+        'exec api -- sh -c \'psql "$DATABASE_URL" -c "SELECT count(*) FROM pg_stat_activity"\'',
+    ],
     settings=["services.api.database.pool_max", "services.api.environment.DB_POOL_SIZE"],
 )
 def exhausted(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_asks_from_the_api(stack)
     assert environment(stack, API)["DB_POOL_SIZE"] == "20"
     assert int(database_parameters(stack)["max_connections"][0]) >= 200
 
@@ -113,10 +127,17 @@ def exhausted(stack: Recording) -> None:
     "L625-627",
     "Count connections by database and user",
     "operator",
-    note=f"{PSQL}`SELECT datname, usename, count(*) FROM pg_stat_activity GROUP BY datname, usename`",
+    note="the second from inside the API's task, as its role",
+    missing="for the first a way in: production's tasks reach the proxy only, so no tunnel leads to the database; "
+    "the VPN of `admin_access` would be one",
+    commands=[
+        "db connections --by user",
+        'exec api -- sh -c \'psql "$DATABASE_URL" -c "SELECT datname, usename, count(*) FROM pg_stat_activity '
+        "GROUP BY datname, usename\"'",
+    ],
 )
 def connections(stack: Recording) -> None:
-    operator_has_psql(stack)
+    operator_asks_from_the_api(stack)
 
 
 @CHAPTER.row(
@@ -124,7 +145,8 @@ def connections(stack: Recording) -> None:
     "L629-631",
     "`max_connections` 200, which a restart brings",
     "declared",
-    note="1000, as the tier has it (S26); a change waits for `aws rds reboot-db-instance`",
+    note="1000, as the tier has it (S26); the first command says whether a change waits, the second restarts for it",
+    commands=["db status", "db reboot-if-pending"],
     components=["database"],
     settings=["profiles.small.database.parameters.max_connections"],
 )

@@ -84,8 +84,9 @@ def apart(stack: Recording) -> None:
     "L60",
     "PostgreSQL outside the containers, at a provider that manages it",
     "declared",
-    note="production has RDS (T19); with this profile somebody else runs it, and an operator puts its URL into "
+    note="production has RDS (T19); with this profile somebody else runs it, and the operator puts its URL into "
     "Secrets Manager",
+    commands=["secrets put database-url"],
     components=["secret", "firewall"],
     settings=["profiles.external-stores"],
     shape=EXTERNAL_STORES,

@@ -11,7 +11,7 @@ from tests.requirements.production import (
     referred,
 )
 from tests.requirements.table import Chapter
-from tests.requirements.ts_service.options import PUSH, registry
+from tests.requirements.ts_service.options import registry
 from tests.requirements.ts_service.template import SERVICES, size, subnets, url
 
 CHAPTER = Chapter(title="Example: AWS")
@@ -66,7 +66,12 @@ def registries(stack: Recording) -> None:
     "L635-651",
     "Log in to ECR, build, tag and push both images",
     "operator",
-    note=PUSH,
+    note="after `docker build`; the product's pipeline takes the role of the output `pipeline.pushRole`",
+    commands=[
+        "images login",
+        "images push api api:dev --tag v1.2.4",
+        "images push worker worker:dev --tag v1.2.4",
+    ],
     components=["ci_access", "registry"],
     settings=["ci.images.repository"],
 )

@@ -59,6 +59,7 @@ def no_wildcard(stack: Recording) -> None:
     "Swagger is off: `ENABLE_SWAGGER=false`",
     "declared",
     note="and its path answers 404 from outside, whatever the variable says",
+    commands=["verify metrics"],
     components=["service"],
     settings=["services.api.environment.ENABLE_SWAGGER", "services.api.public.private_paths"],
     policies=["swagger-disabled"],
@@ -87,6 +88,7 @@ def rate_limited(stack: Recording) -> None:
     "declared",
     note="the guide gives no figure; the web firewall lets one address send 600 requests a minute, whatever the "
     "application allows",
+    commands=["verify rate-limit"],
     components=["web_acl"],
     settings=["services.api.environment.ENABLE_RATE_LIMIT", "ingress.waf.rate_limit"],
     policies=["waf-rate-limit-on-public-entry", "rate-limit-flag-enabled"],
@@ -113,6 +115,7 @@ CHAPTER.rows.append(
     "L422",
     "The firewall lets through what is needed, and nothing else",
     "declared",
+    commands=["network audit"],
     components=["firewall"],
     settings=["services.api.connects_to", "services.worker.connects_to"],
     policies=["sg-no-open-ingress", "sg-no-open-data-ports", "sg-least-edges"],
@@ -154,6 +157,7 @@ def not_root(stack: Recording) -> None:
     "Helmet's security headers",
     "application",
     note="it has Helmet already; the balancer adds three headers of its own",
+    commands=["verify headers"],
     components=["load_balancer"],
     policies=["security-headers-on-public-entry"],
 )
@@ -212,7 +216,9 @@ CHAPTER.rows.append(
     "L428",
     "A restore is tried",
     "declared",
-    note="every week AWS restores the newest backup; every month the newest dump is read back and its tables counted",
+    note="every week AWS restores the newest backup; every month the newest dump is read back and its tables "
+    "counted. The commands do both now, and the first counts as well",
+    commands=["backup verify", "run verify"],
     components=["backups", "schedule", "task"],
     settings=["backups.restore_test", "backups.verify"],
     policies=["restore-test-scheduled"],

@@ -4,6 +4,7 @@ from tests.recorder import Recording
 from tests.requirements.production import (
     REPOSITORY,
     alarm,
+    asked_outside,
     condition,
     environment,
     graph,
@@ -118,8 +119,11 @@ CHAPTER.rows.append(
     "L735",
     "Images are scanned for vulnerabilities",
     "policy",
-    note="as they are pushed; `aws ecr describe-image-scan-findings` tells what was found",
-    missing="nothing keeps an image with findings from running",
+    note="as they are pushed; the command tells what was found in those that run, and `groundwork deploy` refuses "
+    "one with a critical or high finding",
+    missing="a tag that somebody writes into the stack file by hand is released unasked: the nightly check tells "
+    "it afterwards",
+    commands=["images findings --fail-on high"],
     components=["registry"],
     policies=["ecr-scan-on-push"],
 )
@@ -141,6 +145,7 @@ def error_lines(stack: Recording) -> None:
     "Somebody watches the errors in the logs",
     "declared",
     note="more than ten of one service in five minutes are an alarm",
+    commands=["logs --errors --since 1h"],
     components=["log_insights"],
     settings=["observability.alerts.error_logs_per_5_minutes"],
 )
@@ -154,6 +159,7 @@ def errors_are_watched(stack: Recording) -> None:
     "Alerts for failed jobs and for errors",
     "declared",
     note="also when more than one answer in a hundred is a 5xx",
+    commands=["alerts status"],
     components=["alarms", "queue_metrics", "log_insights"],
     settings=["observability.alerts.error_rate_percent"],
     policies=["required-alarms-present"],
@@ -170,7 +176,9 @@ def alerts(stack: Recording) -> None:
     "L741",
     "Backups are set up",
     "declared",
-    note="every night, kept for 30 days, with a copy in us-west-2, both in vaults that are locked; the dump is T105",
+    note="every night, kept for 30 days, with a copy in us-west-2, both in vaults that are locked; the command "
+    "says whether each is there. The dump is T105",
+    commands=["backup status"],
     components=["backups"],
     settings=["backups.schedule", "backups.retention_days", "backups.copy_region", "backups.lock"],
     policies=["backup-plan-present", "backup-retention-30d", "backup-vault-locked"],
@@ -191,13 +199,14 @@ def backups(stack: Recording) -> None:
     "L742",
     "Try the health checks",
     "operator",
-    note="`curl https://api.example.com/health`, `aws elbv2 describe-target-health`; an alarm tells when the first "
-    "fails for two minutes",
+    note="an alarm tells when the first fails for two minutes",
+    commands=["health", "targets"],
     components=["uptime", "load_balancer"],
     settings=["services.api.health.path"],
 )
 def health_checks(stack: Recording) -> None:
-    assert output(stack, "urls", "api") == "https://api.example.com"
+    assert output(stack, "healthUrls", "api") == "https://api.example.com/health"
+    assert output(stack, "loadBalancer", "arn")
     assert condition(alarm(stack, "uptime-api-down")) == ("LessThanThreshold", 1, 2)
     assert condition(alarm(stack, "api-unhealthy-targets"))[:2] == ("GreaterThanThreshold", 0)
 
@@ -207,13 +216,16 @@ def health_checks(stack: Recording) -> None:
     "L743",
     "See that rate limits work",
     "operator",
-    note="send more than 600 requests from one address in a minute, until one is answered with 429",
+    note="it sends one request more than the web firewall lets through, and wants that one refused; whoever asked "
+    "is refused for a minute",
+    commands=["verify rate-limit"],
     components=["web_acl"],
     settings=["ingress.waf.rate_limit"],
 )
 def rate_limits_work(stack: Recording) -> None:
     rate_limited(stack)
-    assert output(stack, "urls", "api") == "https://api.example.com"
+    assert output(stack, "edge", "rateLimit") == {"requests": 600, "burst": 0, "windowS": 60}
+    assert asked_outside(stack, "api")["host"] == "api.example.com"
     association = stack.one("aws:wafv2/webAclAssociation:WebAclAssociation")
     assert referred(stack, association, "resourceArn") == ["ingress"]
 
@@ -223,12 +235,14 @@ def rate_limits_work(stack: Recording) -> None:
     "L744",
     "Try to sign in",
     "operator",
-    note="at `https://api.example.com`, with an account of the product; every task signs with the same secret",
+    by_hand="somebody with an account of the product, at `https://api.example.com`: the guide names no path to "
+    "sign in at. With `services.api.checks.auth` in the system file `groundwork verify auth` does it",
     components=["secret"],
     settings=["secrets.jwt-secret"],
 )
 def sign_in(stack: Recording) -> None:
     assert output(stack, "urls", "api") == "https://api.example.com"
+    assert asked_outside(stack, "api")["auth"]["path"] == ""
     comes_from(stack, "api", "JWT_SECRET", "jwt-secret")
     assert environment(stack, "api")["MODE"] == "api"
 

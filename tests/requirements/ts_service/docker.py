@@ -43,8 +43,14 @@ def run(stack: Recording) -> None:
     "L485-508",
     "Start, scale to 3 and 5, follow the logs, stop",
     "operator",
-    note="`pulumi up` starts both with 3 and 5; `aws ecs update-service --desired-count`; `aws logs tail --follow "
-    "/ts-service/prod/api`; to stop a service, set its `image_tag` to null and `pulumi up`",
+    note="`pulumi up` starts both with 3 and 5",
+    commands=[
+        "scale api --desired 3",
+        "scale worker --desired 5",
+        "logs api --follow",
+        "service stop api worker",
+        "service start api worker",
+    ],
     components=["service"],
     settings=["services.api.desired_count", "services.worker.desired_count"],
 )

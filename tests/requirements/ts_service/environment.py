@@ -140,7 +140,8 @@ def queue_settings(stack: Recording) -> None:
     "L323-324",
     "Keys for Replicate and OpenAI",
     "declared",
-    note="the worker's; their values come from outside, so an operator puts them into Secrets Manager",
+    note="the worker's; their values come from outside, so the operator puts them into Secrets Manager",
+    commands=["secrets put replicate-api-key", "secrets put openai-api-key"],
     components=["secret", "firewall"],
     settings=["secrets.replicate-api-key", "secrets.openai-api-key"],
 )

@@ -32,8 +32,8 @@ def migration_can_run(stack: Recording) -> None:
     "L578-592",
     "`npx prisma migrate deploy` before a release",
     "operator",
-    note="README, every later release: push, `pulumi up --target` of the migration, run the task `migrate`, `pulumi "
-    "up`; the task `migrate-status` shows what is applied",
+    note="the second runs it before the API moves, and so does the pipeline; the third shows what is applied",
+    commands=["migrate", "deploy api --tag v1.2.4 --migrate migrate", "migrate --status"],
     components=["task"],
     settings=["tasks.migrate.command", "tasks.migrate.status_command"],
 )

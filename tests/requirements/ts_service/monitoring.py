@@ -10,6 +10,7 @@ from tests.requirements.production import (
     SCHEDULE,
     SERVICE,
     alarm,
+    asked_outside,
     collector,
     condition,
     container,
@@ -41,9 +42,11 @@ class Empty:
     "L516-530",
     "`GET /health` says whether the API, its database and its Redis are there",
     "declared",
-    note="balancer, container and a check from outside ask it every 15 to 30 seconds; the answer is the application's",
+    note="balancer, container and a check from outside ask it every 15 to 30 seconds; the answer is the "
+    "application's, and the command reads it",
+    commands=["health"],
     components=["load_balancer", "service", "uptime"],
-    settings=["services.api.health.path"],
+    settings=["services.api.health.path", "services.api.checks.answers"],
     policies=["target-group-health-check"],
 )
 def api_health(stack: Recording) -> None:
@@ -54,6 +57,8 @@ def api_health(stack: Recording) -> None:
     outside = stack.one("aws:route53/healthCheck:HealthCheck", "uptime-api")
     assert (outside["fqdn"], outside["resourcePath"]) == ("api.example.com", "/health")
     assert outside["requestInterval"] == 30
+    said = asked_outside(stack, "api")["answers"]["/health"]
+    assert (said["services.database"], said["services.redis"]) == ("available", "available")
 
 
 @CHAPTER.row(
@@ -79,8 +84,8 @@ def worker_health(stack: Recording) -> None:
     "L542-553",
     "Logs of each container, and the errors among them",
     "operator",
-    note="`aws logs tail --follow /ts-service/prod/worker`, with `--filter-pattern '{ $.level = \"error\" }'`; a saved "
-    "query finds the last hundred",
+    note="a saved query finds the last hundred",
+    commands=["logs worker --follow", "logs worker --errors"],
     components=["task", "log_insights"],
     settings=["observability.log_fields"],
     policies=["container-logging"],
@@ -99,8 +104,9 @@ def logs(stack: Recording) -> None:
     "L557-567",
     "How many jobs of `bull:webhook-processor` wait, failed and run",
     "declared",
-    note="CloudWatch has the figures of every minute; `failed` is a sorted set, so it is counted with ZCARD and not "
-    "with LLEN",
+    note="CloudWatch has the figures of every minute, the command those of now; `failed` is a sorted set, so it "
+    "is counted with ZCARD and not with LLEN",
+    commands=["redis queues --cache cache --prefix bull"],
     components=["queue_metrics"],
     settings=["queues.webhook-processor"],
 )
@@ -128,6 +134,7 @@ def queue_figures(stack: Recording) -> None:
     "`ENABLE_METRICS=true`; `/metrics` on port 3000 is scraped by Prometheus",
     "declared",
     note="it is the API's own port, so the balancer answers 404 for that path",
+    commands=["verify metrics"],
     components=["prometheus", "service"],
     settings=["services.api.environment.ENABLE_METRICS", "services.api.public.private_paths"],
     policies=["metrics-not-public"],

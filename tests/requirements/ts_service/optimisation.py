@@ -188,7 +188,8 @@ def dump(stack: Recording) -> None:
     "L851-858",
     "Redis is backed up by itself, and by hand if wanted",
     "declared",
-    note="every day, kept for 7; by hand `aws elasticache create-snapshot`, since ElastiCache has no `BGSAVE`",
+    note="every day, kept for 7; the command makes one now, since ElastiCache has no `BGSAVE`",
+    commands=["redis snapshot --cache cache"],
     components=["cache"],
     settings=["caches.cache.snapshot_retention_days", "caches.cache.snapshot_window"],
     policies=["cache-snapshots"],
@@ -206,6 +207,7 @@ def snapshots(stack: Recording) -> None:
     "declared",
     note="the application reports to Sentry, whose DSN an operator puts into Secrets Manager; Prometheus, Grafana and "
     "CloudWatch have the rest",
+    commands=["secrets put sentry-dsn"],
     components=["secret", "prometheus", "grafana"],
     settings=["secrets.sentry-dsn", "observability.prometheus", "observability.grafana"],
 )
@@ -224,6 +226,7 @@ def sentry(stack: Recording) -> None:
     "declared",
     note="critical ones both, warnings Slack only, and all by e-mail; an operator puts key and webhook into Secrets "
     "Manager",
+    commands=["secrets put pagerduty-key", "secrets put slack-webhook", "alerts test"],
     components=["notifications", "webhook_notifier"],
     settings=["notifications.pagerduty", "notifications.slack"],
 )
@@ -250,7 +253,9 @@ def pagerduty_and_slack(stack: Recording) -> None:
     "L868",
     "Security is audited regularly",
     "operator",
-    note="engage the testers; an e-mail says every three months that it is time. The policies judge every `pulumi up`",
+    note="the first judges what is declared, the second what stands; testers are engaged by people, and an e-mail "
+    "says every three months that it is time",
+    commands=["policy check", "network audit"],
     components=["schedule"],
     settings=["backups.audit_reminder", "backups.audit_reminder_text"],
 )
@@ -278,12 +283,15 @@ def further_reading(stack: Recording) -> None:
     "L869",
     "Load tests",
     "operator",
-    note="with k6 or the like against staging, from several addresses, as each may send 600 requests a minute; the "
-    "dashboard shows what gives way",
+    note="with `--stack staging`; from one address the web firewall takes 600 requests a minute, and the command "
+    "says so before it begins: raise it there, or stay below with `--requests-per-s`. The dashboard shows "
+    "what gives way",
+    commands=["perf --vus 50 --duration 5m"],
     components=["dashboard"],
     settings=["ingress.waf.rate_limit"],
 )
 def load_test(stack: Recording) -> None:
-    assert output(stack, "urls", "api") == "https://api.example.com"
+    assert output(stack, "healthUrls", "api") == "https://api.example.com/health"
+    assert output(stack, "edge", "rateLimit", "requests") == 600
     assert output(stack, "dashboard")
     assert "SENTRY_DSN" in secrets(stack, "api")

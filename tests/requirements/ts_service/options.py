@@ -181,7 +181,8 @@ def elasticache(stack: Recording) -> None:
     "L203-206",
     "Build the API's image and push it to ECR",
     "operator",
-    note=PUSH,
+    note="after `docker build`; the product's pipeline takes the role of the output `pipeline.pushRole`",
+    commands=["images login", "images push api api:dev --tag v1.2.4"],
     components=["ci_access", "registry"],
     settings=["ci.images.repository"],
 )

@@ -13,7 +13,7 @@ from tests.requirements.production import (
 )
 from tests.requirements.table import Chapter
 from tests.requirements.ts_service.migrations import migration_can_run
-from tests.requirements.ts_service.template import SERVICES, is_known_to_operators
+from tests.requirements.ts_service.template import SERVICES, comes_from, is_known_to_operators
 
 CHAPTER = Chapter(title="Rollback")
 
@@ -23,8 +23,8 @@ CHAPTER = Chapter(title="Rollback")
     "L792-804",
     "API and worker go back to the image before, each by itself",
     "operator",
-    note="set the old `image_tag` and `pulumi up`, or at once `aws ecs update-service --task-definition myapp-api:<the "
-    "revision before>`; a release whose tasks do not become healthy goes back by itself",
+    note="without `--to` the revision that ran before; a release whose tasks do not become healthy goes back by itself",
+    commands=["rollback api --to v1.2.2 --write", "rollback worker --to v1.2.2 --write"],
     components=["service", "task", "registry"],
     settings=["services.api.image_tag", "services.worker.image_tag"],
     policies=["deployment-rollback-enabled"],
@@ -45,10 +45,9 @@ def image_before(stack: Recording) -> None:
     "L806-810",
     "The database goes back to a backup",
     "operator",
-    note="run the task `restore` with `CONFIRM=production` for its container `prepare`, and for `fetch` `DUMP_KEY` "
-    "where it is not the newest: psql reads a plain dump, which the guide's `pg_restore` could not, and "
-    "pg_restore its own format. Or `aws rds restore-db-instance-to-point-in-time` to any minute of 30 days, into "
-    "an instance beside it",
+    note="the newest dump, or `--key`: psql reads a plain one, which the guide's `pg_restore` could not, and "
+    "pg_restore its own format. Or any second of 30 days, into an instance beside it",
+    commands=["db restore", "db restore-pitr --time 2026-04-01T12:00:00Z"],
     components=["database", "task"],
     settings=["database.backup_retention_days", "backups.dump"],
 )
@@ -64,7 +63,8 @@ def database_before(stack: Recording) -> None:
     "L812-814",
     "Or a migration is marked as rolled back",
     "operator",
-    note="run the task `migrate` with `--overrides` and the command `npx prisma migrate resolve --rolled-back <name>`",
+    note="in a task of the API, which has the image and the URL of the task `migrate`",
+    commands=["exec api -- npx prisma migrate resolve --rolled-back NAME"],
     components=["task"],
     settings=["tasks.migrate"],
 )
@@ -72,3 +72,5 @@ def migration_before(stack: Recording) -> None:
     assert container(stack, "task-migrate")["command"][:3] == ["npx", "prisma", "migrate"]
     assert container(stack, "task-migrate")["name"] == "task-migrate"
     migration_can_run(stack)
+    comes_from(stack, "api", "DATABASE_URL", "database-url")
+    assert stack.one(SERVICE, "api")["enableExecuteCommand"] is True

@@ -25,7 +25,8 @@ SCALE = "`aws ecs update-service --cluster myapp-production --service {} --desir
     "L371-380",
     "Scale the API to five by hand",
     "operator",
-    note=f"{SCALE.format('api', 5)}; Pulumi leaves the number alone, and CPU and memory move it on (T38, T39)",
+    note="Pulumi leaves the number alone, and CPU and memory move it on (T38, T39)",
+    commands=["scale api --desired 5"],
     components=["service", "autoscaling"],
 )
 def api_by_hand(stack: Recording) -> None:
@@ -118,7 +119,8 @@ def api_requests(stack: Recording) -> None:
     "L394-399",
     "Workers follow the queue; ten of them by hand",
     "operator",
-    note=f"{SCALE.format('worker', 10)}; the queue moves the number on (T43, T44)",
+    note="the queue moves the number on (T43, T44)",
+    commands=["scale worker --desired 10"],
     components=["service", "autoscaling"],
     settings=["services.worker.max_count"],
 )

@@ -94,7 +94,7 @@ def size(stack: Recording, task: str) -> tuple[str, str]:
 
 
 def is_known_to_operators(stack: Recording, service: str) -> None:
-    """The outputs name cluster, service, task definition and log group: what the AWS CLI wants to know."""
+    """What `logs`, `scale`, `rollback` and `service` ask for: cluster, service, its revision and its log."""
     assert output(stack, "cluster") == "myapp-production"
     assert output(stack, "services", service, "name") == stack.one(SERVICE, service)["name"] == service
     definition = output(stack, "services", service, "taskDefinition")

@@ -7,15 +7,15 @@ from tests.requirements.production import (
     condition,
     environment,
     openings,
-    operator_has_psql,
+    operator_can_ask,
     operator_has_redis,
+    operator_sees_the_network,
     output,
 )
 from tests.requirements.table import Chapter
 from tests.requirements.ts_service.template import QUEUE, is_known_to_operators, steps, url
 
 CHAPTER = Chapter(title="Troubleshooting")
-PSQL = "`psql` in the task `bootstrap`, its command overridden: "
 
 
 @CHAPTER.row(
@@ -23,12 +23,15 @@ PSQL = "`psql` in the task `bootstrap`, its command overridden: "
     "L751-763",
     "The API does not reach its database: ask it, look at the firewall and at `sslmode`",
     "operator",
-    note=f"{PSQL}`SELECT 1`; the firewall names security groups, so no address can be missing",
+    note="always by TLS, which the URL that the stack writes asks for as well; the firewall names security "
+    "groups, so no address can be missing",
+    commands=["network check --from api --to database", "db ping --role app"],
     components=["firewall", "task"],
 )
 def no_database(stack: Recording) -> None:
-    operator_has_psql(stack, "production")
+    operator_can_ask(stack, "production")
     assert ("api", "database", 5432) in openings(stack)
+    operator_sees_the_network(stack, ("api", "database", 5432))
     assert url(stack, "database-url")[1]["sslmode"] == ["require"]
 
 
@@ -37,9 +40,13 @@ def no_database(stack: Recording) -> None:
     "L765-779",
     "Workers do nothing: ping Redis, look for the queue, the logs and `MODE`",
     "operator",
-    note="run the task `redis`: `PING`, then with the command `--scan --pattern 'bull:*'`, for it refuses `KEYS`; `aws "
-    "logs tail /ts-service/prod/worker`; `aws ecs describe-task-definition` shows `MODE`. An alarm tells when the "
-    "queue's figures stop",
+    note="the queues are found by SCAN, as `KEYS` is never asked. An alarm tells when the queue's figures stop",
+    commands=[
+        "redis ping --cache cache",
+        "redis queues --cache cache",
+        "logs worker --since 1h",
+        "service env worker MODE",
+    ],
     components=["task", "queue_metrics", "firewall"],
     settings=["operations.redis_image"],
 )
@@ -55,9 +62,10 @@ def idle_workers(stack: Recording) -> None:
     "L781-786",
     "Slow: pool connections, give Redis replicas, cache answers, let workers do more",
     "operator",
-    note="raise `replicas_per_shard`, `QUEUE_CONCURRENCY` or `max_count`; pool and cache are there, and slow answers "
-    "add tasks (T40). The output `caches.cache.readerEndpoint` is where the replicas are asked, and a variable "
-    "names it as `${caches.cache.reader_endpoint}`",
+    note="raise `replicas_per_shard`, `QUEUE_CONCURRENCY` or `max_count` in the files for good; pool and cache "
+    "are there, and slow answers add tasks (T40). The output `caches.cache.readerEndpoint` is where the "
+    "replicas are asked, and a variable names it as `${caches.cache.reader_endpoint}`",
+    commands=["redis info --cache cache", "db connections --by user", "scale worker --desired 10"],
     components=["cache", "autoscaling"],
     settings=["caches.cache.replicas_per_shard", "services.worker.environment.QUEUE_CONCURRENCY"],
 )

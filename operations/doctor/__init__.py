@@ -1,0 +1,5 @@
+"""`groundwork doctor`."""
+
+from operations.doctor.command import doctor
+
+__all__ = ["doctor"]
