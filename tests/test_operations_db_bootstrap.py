@@ -310,8 +310,8 @@ def test_a_definition_of_another_groundwork_is_refused(rentalfix):
     answer = rentalfix.run("bootstrap", "--yes")
     assert answer.exit_code == 2
     assert (
-        f"{arn} has no BOOTSTRAP_SQL: it is of another Groundwork. `pulumi up` declares it anew."
-        in answer.output
+        f"{arn} has no BOOTSTRAP_SQL and no ROLES and no URLS: it is of another Groundwork. `pulumi up` declares it "
+        "anew." in answer.output
     )
 
 

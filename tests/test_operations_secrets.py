@@ -188,7 +188,7 @@ def test_a_person_types_it_twice_and_unseen(stack, groundwork, monkeypatch):
     ("name", "sentence"),
     [
         ("jwt-secret", "is made by the program, .* `groundwork secrets rotate jwt-secret` makes a new one"),
-        ("database/app", "is made by the program"),
+        ("database/app", "is made by the task bootstrap: `groundwork secrets rotate database/app` makes"),
         ("brokers/events", "is set when the broker is made"),
         ("api-kee", "There is no secret api-kee of rentalfix; there are: api-key, .* Did you mean api-key"),
     ],
