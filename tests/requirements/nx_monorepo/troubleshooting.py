@@ -10,7 +10,7 @@ from tests.requirements.production import (
     operator_has_psql,
     operator_has_redis,
     output,
-    secrets,
+    role_password_of,
 )
 from tests.requirements.table import Chapter
 
@@ -23,14 +23,13 @@ CHAPTER = Chapter(title="Troubleshooting")
     "The database refuses: look at it, start it again, connect",
     "operator",
     note="`aws rds describe-db-instances` and `reboot-db-instance` with the identifier of the outputs; "
-    f"{PSQL}`PGPASSWORD=$PASSWORD_NX_USER psql -U nx_user`",
+    f"{PSQL}`psql`",
     components=["database"],
 )
 def database_refuses(stack: Recording) -> None:
     assert output(stack, "database", "identifier") == "nx-primary"
     operator_has_psql(stack, DATABASE)
-    role = output(stack, "database", "roleSecretArns", "nx_user")
-    assert secrets(stack, "task-bootstrap")["PASSWORD_NX_USER"] == f"{role}:password::"
+    role_password_of(stack, "nx_user")
     assert alarm(stack, "database-connections")
 
 
