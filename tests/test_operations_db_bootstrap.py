@@ -273,7 +273,14 @@ def test_from_here_no_password_is_made(rentalfix):
     for variable in (each for container in containers for each in container["environment"]):
         if variable["name"] == "ROLES":
             variable["value"] = f"rentfix_app PASSWORD_RENTFIX_APP {arn}"
-    again = ecs.register_task_definition(family="empty", containerDefinitions=containers)["taskDefinition"]
+    again = ecs.register_task_definition(
+        family="empty",
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=containers,
+    )["taskDefinition"]
     rentalfix.outputs["tasks"]["bootstrap"]["taskDefinition"] = again["taskDefinitionArn"]
     answer = rentalfix.run("bootstrap", "--direct", "--yes")
     assert answer.exit_code == 2

@@ -123,7 +123,10 @@ class Database:
         client = self.platform.client("secretsmanager")
         try:
             text = client.get_secret_value(SecretId=secret_arn).get("SecretString")
-        except client.exceptions.ResourceNotFoundException:
+        except client.exceptions.ResourceNotFoundException as error:
+            # AWS has one name for a secret that is not there, and for one that holds nothing.
+            if "secret value" not in str(error):
+                raise
             text = None
         try:
             content = json.loads(text or "")
