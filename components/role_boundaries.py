@@ -40,6 +40,7 @@ _WORKLOADS = """
     events:RemoveTargets
     logs:CreateLogGroup logs:CreateLogStream logs:DescribeLogGroups logs:DescribeLogStreams logs:GetLogEvents
     logs:PutLogEvents logs:PutRetentionPolicy
+    secretsmanager:GetRandomPassword
     ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel ssmmessages:OpenControlChannel
     ssmmessages:OpenDataChannel
     tag:GetResources
@@ -224,7 +225,12 @@ def _workloads(args: RoleBoundariesArgs) -> list[_iam.Statement]:
             sid="Objects",
         ),
         statement(
-            ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
             # Those that RDS keeps for its master users begin with rds!.
             [*(f"{secrets}:{name}" for name in args.secret_names), f"{secrets}:rds!*"],
             sid="Secrets",

@@ -131,7 +131,8 @@ TABLE: Sequence[Pattern] = (
         "secret-empty",
         r"can't find the specified secret value",
         "The secret {secret} is empty.",
-        "Put its value in: `groundwork secrets put`, then `groundwork service restart`.",
+        "A database role's login, and a URL with its password, `groundwork db bootstrap` makes; any other value "
+        "`groundwork secrets put` puts in. Then `groundwork service restart`.",
     ),
     Pattern(
         "secret-gone",

@@ -225,10 +225,11 @@ def carry_out(
     *,
     deadline: float,
     going_on: str | None = None,
+    overrides: Sequence[Mapping[str, Any]] = (),
     tell: Callable[[str], object] = typer.echo,
 ) -> Ended:
     """One task, its log shown as it is written. Raises `Failed`. `going_on` is the ARN of one that runs already."""
-    arn = going_on or start(ecs, outputs, task)
+    arn = going_on or start(ecs, outputs, task, overrides)
     tell(f"{task}: {'runs already' if going_on else 'started'}, {arn}")
     log = Log(logs, outputs["tasks"][task]["logGroup"], arn)
 

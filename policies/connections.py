@@ -253,7 +253,25 @@ def _pool_in_url(service: PolicyResource, stack: Stack) -> int | None:
         for version in stack.referring([SECRET_VERSION], "secretId", secret)
         for figure in POOL_IN_URL.findall(str(version.props.get("secretString") or ""))
     ]
+    found += [
+        int(figure)
+        for secret in _secrets_read(service, stack)
+        for line in _written_by_tasks(secret, stack)
+        for figure in POOL_IN_URL.findall(line)
+    ]
     return max(found, default=None)
+
+
+def _written_by_tasks(secret: PolicyResource, stack: Stack) -> Iterator[str]:
+    """What a task is told to put into a secret: lines of a variable, each with the secret's ARN and a template.
+
+    So Groundwork's bootstrap makes URLs that hold a password which Pulumi does not know.
+    """
+    arn = secret.props.get("arn")
+    for definition in stack.referring([TASK_DEFINITION], "containerDefinitions", secret) if arn else ():
+        for environment in environments(definition.props, TASK_DEFINITION):
+            for value in environment.plain.values():
+                yield from (line for line in (value or "").splitlines() if arn in line.split()[1:2])
 
 
 # Over TLS

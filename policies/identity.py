@@ -43,6 +43,7 @@ DATA_SERVICES = {
 # Actions of those services that take no resource but "*" (Service Authorization Reference).
 RESOURCELESS = {
     "ecr:getauthorizationtoken",
+    "secretsmanager:getrandompassword",
     "s3:listallmybuckets",
     "kms:listaliases",
     "sts:getcalleridentity",

@@ -106,6 +106,11 @@ def connectable(settings: Settings) -> set[str]:
     )
 
 
+def holds_role_password(template: str) -> bool:
+    """Whether a secret's `url` names the password of a role of the database, which the bootstrap's task makes."""
+    return any(name.startswith(PASSWORD_OF_ROLE) for name in references(template))
+
+
 def store_of(reference: str) -> str | None:
     """The store or service that a reference is about: database.address -> database, caches.queue.port -> queue."""
     kind, _, rest = reference.partition(".")

@@ -113,17 +113,17 @@ def standing(database: Database, folder: Path, stack: str = "prod") -> Generator
                 **{role: f"it's {role}'s" for role in said["roleSecretArns"]},
             }.items()
         }
-        [container] = recorded.one(TASK_DEFINITION, "task-bootstrap").json("containerDefinitions")
-        for variable in container["environment"]:
+        ours = {said["masterSecretArn"]: arns[MASTER]}
+        ours |= {arn: arns[role] for role, arn in said["roleSecretArns"].items()}
+        text = json.dumps(recorded.one(TASK_DEFINITION, "task-bootstrap").json("containerDefinitions"))
+        for declared_arn, arn in ours.items():
+            text = text.replace(declared_arn, arn)
+        containers = json.loads(text)
+        for variable in (each for container in containers for each in container["environment"]):
             if variable["name"] == "BOOTSTRAP_SQL":
                 variable["value"] = variable["value"].replace(
                     f'ON DATABASE "{said["name"]}"', f'ON DATABASE "{database.name}"'
                 )
-        ours = {said["masterSecretArn"]: arns[MASTER]}
-        ours |= {arn: arns[role] for role, arn in said["roleSecretArns"].items()}
-        for variable in container["secrets"]:
-            arn, key = variable["valueFrom"].removesuffix(":password::"), ":password::"
-            variable["valueFrom"] = ours[arn] + key
         ecs = aws().client("ecs")
         definition = ecs.register_task_definition(
             family="bootstrap",
@@ -131,7 +131,7 @@ def standing(database: Database, folder: Path, stack: str = "prod") -> Generator
             networkMode="awsvpc",
             cpu="256",
             memory="512",
-            containerDefinitions=[container],
+            containerDefinitions=containers,
         )
         outputs["tasks"]["bootstrap"]["taskDefinition"] = definition["taskDefinition"]["taskDefinitionArn"]
         said |= {

@@ -64,7 +64,9 @@ class Stack:
         }
 
     def value(self, name: str) -> str:
-        return self.client.get_secret_value(SecretId=self.cloud.outputs["secrets"][name])["SecretString"]
+        # By its stage: the emulator's own idea of the current one does not move with that.
+        arn = self.cloud.outputs["secrets"][name]
+        return self.client.get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")["SecretString"]
 
 
 def make(cloud: Cloud, name: str, value: str | None) -> str:

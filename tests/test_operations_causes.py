@@ -324,3 +324,11 @@ def test_a_cause_reads_as_sentence_remedy_and_runbook():
     assert (
         str(Cause("exit", "app ended with 1.", "Look.")) == "app ended with 1. Look. docs/runbooks/service.md"
     )
+
+
+def test_the_remedy_for_an_empty_secret_names_both_ways_to_fill_one():
+    found = causes.of_text(
+        f"{FETCH}ResourceNotFoundException: Secrets Manager can't find the specified secret value"
+    )
+    assert found is not None
+    assert "`groundwork db bootstrap` makes; any other value `groundwork secrets put` puts in" in found.remedy

@@ -802,7 +802,8 @@ def test_a_task_of_the_stack_asks_and_its_log_answers(cloud, clock):
     )
     assert found == {"count": ["7"], "empty": []}
     [run] = cloud.calls("RunTask")
-    [override] = run["overrides"]["containerOverrides"]
+    [override, *others] = run["overrides"]["containerOverrides"]
+    assert others == [{"name": name, "command": ["exit 0"]} for name in ("prepare", "passwords", "publish")]
     environment = {pair["name"]: pair["value"] for pair in override["environment"]}
     assert override["name"] == "bootstrap"
     assert environment["PGHOST"] == "copy"

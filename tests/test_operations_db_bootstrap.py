@@ -263,6 +263,41 @@ def test_a_statement_that_fails_ends_it(stand, new_database):
     assert made.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'rentfix_app'") == "0"
 
 
+def test_from_here_no_password_is_made(rentalfix):
+    arn = aws().client("secretsmanager").create_secret(Name="empty")["ARN"]
+    definition = rentalfix.outputs["tasks"]["bootstrap"]["taskDefinition"]
+    ecs = aws().client("ecs")
+    containers = ecs.describe_task_definition(taskDefinition=definition)["taskDefinition"][
+        "containerDefinitions"
+    ]
+    for variable in (each for container in containers for each in container["environment"]):
+        if variable["name"] == "ROLES":
+            variable["value"] = f"rentfix_app PASSWORD_RENTFIX_APP {arn}"
+    again = ecs.register_task_definition(
+        family="empty",
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=containers,
+    )["taskDefinition"]
+    rentalfix.outputs["tasks"]["bootstrap"]["taskDefinition"] = again["taskDefinitionArn"]
+    answer = rentalfix.run("bootstrap", "--direct", "--yes")
+    assert answer.exit_code == 2
+    made = "The task makes them: `groundwork db bootstrap --stack prod` without --direct."
+    assert f"No password yet: {arn}. {made}" in answer.output
+    assert rentalfix.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'rentfix_app'") == "0"
+
+
+def test_a_role_whose_secret_is_empty_is_told_what_makes_it(rentalfix):
+    arn = aws().client("secretsmanager").create_secret(Name="empty-login")["ARN"]
+    rentalfix.said["roleSecretArns"]["rentfix_app"] = arn
+    answer = rentalfix.run("ping", "--role", "rentfix_app")
+    assert answer.exit_code == 2
+    assert f"{arn} holds no login" in answer.output
+    assert "`groundwork db bootstrap` makes a role's" in answer.output
+
+
 def test_nobody_is_asked_for_a_password_without_knowing_who_asks(rentalfix):
     answer = rentalfix.run("bootstrap", "--direct", "--yes", checked=False)
     assert answer.exit_code == 2
@@ -310,8 +345,8 @@ def test_a_definition_of_another_groundwork_is_refused(rentalfix):
     answer = rentalfix.run("bootstrap", "--yes")
     assert answer.exit_code == 2
     assert (
-        f"{arn} has no BOOTSTRAP_SQL: it is of another Groundwork. `pulumi up` declares it anew."
-        in answer.output
+        f"{arn} has no BOOTSTRAP_SQL and no ROLES and no URLS: it is of another Groundwork. `pulumi up` declares it "
+        "anew." in answer.output
     )
 
 

@@ -188,7 +188,7 @@ def test_a_person_types_it_twice_and_unseen(stack, groundwork, monkeypatch):
     ("name", "sentence"),
     [
         ("jwt-secret", "is made by the program, .* `groundwork secrets rotate jwt-secret` makes a new one"),
-        ("database/app", "is made by the program"),
+        ("database/app", "is made by the task bootstrap: `groundwork secrets rotate database/app` makes"),
         ("brokers/events", "is set when the broker is made"),
         ("api-kee", "There is no secret api-kee of rentalfix; there are: api-key, .* Did you mean api-key"),
     ],
@@ -254,6 +254,20 @@ def test_check_finds_the_empty_the_placeholder_and_the_weak_and_shows_no_value(s
     assert "placeholder" in shown
     for value in ("your-dsn", "Jwt1Jwt1", "hunter2"):
         assert value not in shown
+
+
+def test_what_the_bootstrap_makes_is_told_so_where_it_is_empty(stack, groundwork):
+    """FixRx' `database-url` holds a role's password, and its `redis-url` none."""
+    object.__setattr__(stack.cloud, "system", "fixrx")
+    arn = make(stack.cloud, "role-app", None)
+    stack.cloud.outputs["database"] = {"masterSecretArn": "", "roleSecretArns": {"app": arn}}
+    for name in ("database-url", "redis-url"):
+        stack.secret(name, external=False)
+    assert checked(groundwork) == {
+        "database-url": ["holds nothing yet: `groundwork db bootstrap` makes it"],
+        "redis-url": ["holds nothing yet: `pulumi up` fills it"],
+        "database/app": ["holds nothing yet: `groundwork db bootstrap` makes it"],
+    }
 
 
 def test_the_least_length_is_the_system_files(stack, groundwork):

@@ -29,10 +29,10 @@ def secret(name, **more):
 
 
 pulumi.export("tag", key.description)
-role = secret("database-role-app", generate=Generate(length=48), username="app")
+token = secret("cache-main-token", generate=Generate(length=64))
 other = secret("secret-jwt-secret", generate=GenerateBytes(length=64))
-url = secret("secret-database-url", value=pulumi.Output.concat("postgres://app:", role.value, "@host/db"))
-for name, each in {{"role": role, "other": other, "url": url}}.items():
+url = secret("secret-redis-url", value=pulumi.Output.concat("rediss://:", token.value, "@host"))
+for name, each in {{"token": token, "other": other, "url": url}}.items():
     pulumi.export(name, each.value)
     pulumi.export(f"{{name}}Arn", each.arn)
 """
@@ -62,14 +62,14 @@ def test_one_value_is_made_anew_by_the_plan_with_what_is_put_together_from_it(
     text = workspace.stack_file.read_text(encoding="utf-8")
     workspace.stack_file.write_text(text.replace('tag: "1"', 'tag: "2"'), encoding="utf-8")
     workspace.write_copy()
-    asked = arguments(Known(name="database/app", arn="", origin=Origin.role, resource="database-role-app"))
+    asked = arguments(Known(name="caches/main", arn="", origin=Origin.cache, resource="cache-main-token"))
     plan = str(tmp_path / "plan.json")
     code, said = pulumi(workspace, "preview", "--save-plan", plan, *asked)
     assert code == 0, said
     code, said = pulumi(workspace, "up", "--yes", "--skip-preview", "--plan", plan, *asked)
     assert code == 0, said
     after = outputs(workspace)
-    assert after["role"] != before["role"]
-    assert after["url"] == f"postgres://app:{after['role']}@host/db"
+    assert after["token"] != before["token"]
+    assert after["url"] == f"rediss://:{after['token']}@host"
     assert after["tag"] == "1"
-    assert {name for name in after if after[name] != before[name]} == {"role", "url"}
+    assert {name for name in after if after[name] != before[name]} == {"token", "url"}

@@ -1,10 +1,11 @@
 """`groundwork secrets rotate`, against the emulator's Secrets Manager and ECS.
 
 The engine is one of the test's, which writes the secrets that `pulumi up` would write; RDS' rotation, and tasks that
-run, are answers of the test.
+run, are answers of the test. What the bootstrap's task does: tests/test_role_passwords.py.
 """
 
 import json
+import re
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from operations import tasks
 from operations.secrets import known, rotate
+from operations.secrets.known import Origin
 from operations.services.engine import Engine
 from operations.stack_files import Stack as StackFile
 from operations.waits import Failed
@@ -61,12 +63,43 @@ def program(stack, monkeypatch):
     return made
 
 
+class Bootstrap:
+    """In the place of ECS and of the task: what it was told, and the versions that it makes."""
+
+    def __init__(self, stack: Stack, monkeypatch: Any) -> None:
+        self.stack, self.told, self.fails, self.urls = stack, [], "", []
+        monkeypatch.setattr(tasks, "carry_out", self.carry_out)
+
+    def carry_out(self, _ecs: Any, _logs: Any, _outputs: Any, task: str, **more: Any) -> None:
+        assert task == "bootstrap"
+        if not more["going_on"]:
+            [make, publish] = more["overrides"]
+            assert (make["name"], publish["name"]) == ("passwords", "publish")
+            assert make["environment"] == publish["environment"]
+            self.told.append({each["name"]: each["value"] for each in make["environment"]})
+        if self.fails:
+            raise tasks.Failed(self.fails)
+
+    def declare(self, role_arn: str, *url_arns: str) -> None:
+        """The task's definition, whose URLs hold the role's password."""
+        urls = "\n".join(f"url {arn} postgres://app:{{{{login/{role_arn}}}}}@a/b" for arn in url_arns)
+        variables = {"BOOTSTRAP_SQL": "", "ROLES": f"app PASSWORD_APP {role_arn}", "URLS": urls}
+        container = {
+            "name": "passwords",
+            "image": "a:1",
+            "memory": 128,
+            "environment": [{"name": name, "value": value} for name, value in variables.items()],
+        }
+        answer = self.stack.cloud.client("ecs").register_task_definition(
+            family="rentalfix-prod-bootstrap", containerDefinitions=[container]
+        )
+        arn = answer["taskDefinition"]["taskDefinitionArn"]
+        self.stack.cloud.outputs["tasks"]["bootstrap"] = {"taskDefinition": arn, "logGroup": "/bootstrap"}
+
+
 @pytest.fixture
-def bootstraps(monkeypatch):
-    """The one-off tasks that were run."""
-    ran: list[Any] = []
-    monkeypatch.setattr(rotate.tasks, "carry_out", lambda _ecs, _logs, _outputs, task, **_: ran.append(task))
-    return ran
+def bootstrap(stack, monkeypatch):
+    return Bootstrap(stack, monkeypatch)
 
 
 # One that the operator fills
@@ -162,37 +195,17 @@ def test_a_dry_run_shows_the_plan_only(stack, groundwork, program):
     assert "would apply exactly the plan above, with a new value of jwt-secret" in said
 
 
-def test_what_is_put_together_from_it_moves_its_readers_too(stack, groundwork, program, bootstraps, clock):
-    """A role's password stands in its own secret and in a URL; PostgreSQL learns it before tasks start with it."""
-    role, url = (
-        stack.role("app", GOOD),
-        stack.secret("database-url", f"postgres://{GOOD}@a/b", external=False),
+def test_what_is_put_together_from_it_moves_its_readers_too(stack, groundwork, program, clock):
+    jwt, url = (
+        stack.secret("jwt-secret", JWT, external=False),
+        stack.secret("jwt-url", f"https://{JWT}@a/b", external=False),
     )
     stack.service("api", url)
-    stack.service("worker", role)
+    stack.service("worker", jwt)
     stack.service("web")
-    program.writes = [role, url]
-    said = groundwork("rotate", "database/app", "--yes").output
-    assert "will run the task bootstrap, which sets it in PostgreSQL" in said
-    assert bootstraps == ["bootstrap"]
+    program.writes = [jwt, url]
+    groundwork("rotate", "jwt-secret", "--yes")
     assert restarted(stack) == ["api", "worker"]
-
-
-def test_a_bootstrap_that_fails_leaves_the_tasks_alone_and_says_how_to_go_on(
-    stack, groundwork, program, monkeypatch
-):
-    role = stack.role("app", GOOD)
-    stack.service("api", role)
-    program.writes = [role]
-
-    def fails(*_: Any, **__: Any) -> None:
-        raise tasks.Failed("bootstrap ended with 3.")
-
-    monkeypatch.setattr(rotate.tasks, "carry_out", fails)
-    said = groundwork("rotate", "database/app", "--yes", code=1).output
-    assert "bootstrap ended with 3. Secrets Manager has the new password and PostgreSQL the old one" in said
-    assert "`groundwork db bootstrap --stack prod`, then `groundwork service restart api`" in said
-    assert restarted(stack) == []
 
 
 def test_an_up_that_fails_or_changes_nothing_is_no_success(stack, groundwork, program):
@@ -208,7 +221,7 @@ def test_an_up_that_fails_or_changes_nothing_is_no_success(stack, groundwork, pr
 @pytest.mark.parametrize(
     ("name", "more", "sentence"),
     [
-        ("jwt-secret", ["--length", "64"], "in the length of the system file: leave out --generate"),
+        ("jwt-secret", ["--length", "64"], "in a length of its own: leave out --generate"),
         ("brokers/events", [], "takes a user of RabbitMQ only when the broker is made"),
         ("nothing", [], "There is no secret nothing of rentalfix"),
     ],
@@ -228,6 +241,139 @@ def test_what_is_put_together_is_rotated_by_its_parts(stack, groundwork, program
     )
 
 
+# One of a role of the database
+
+
+@pytest.fixture
+def role(stack, bootstrap):
+    """Its login, and a URL that holds its password; a service reads each, and a third none."""
+    arn, url = stack.role("app", GOOD), stack.secret("db-url", "postgres://a", external=False)
+    bootstrap.declare(arn, url)
+    stack.service("api", f"{arn}:password::")
+    stack.service("worker", url)
+    stack.service("web")
+    return arn
+
+
+def test_a_roles_is_made_by_the_task_and_not_by_the_engine(
+    stack, groundwork, program, bootstrap, role, clock
+):
+    said = groundwork("rotate", "database/app", "--yes").output
+    assert bootstrap.told == [{"ROLE": "app", "VERSION": ""}]
+    assert program.asked == []
+    assert restarted(stack) == ["api", "worker"]
+    assert (
+        "run the task bootstrap: a new password of database/app, set in PostgreSQL, then made current" in said
+    )
+    assert "put db-url together anew, which holds it" in said
+
+
+def test_a_dry_run_runs_no_task(stack, groundwork, bootstrap, role):
+    said = groundwork("rotate", "database/app", "--dry-run").output
+    assert "would replace the tasks of worker, without a gap" in said
+    assert (bootstrap.told, restarted(stack)) == ([], [])
+
+
+def test_a_task_that_fails_leaves_the_services_alone_and_says_how_to_go_on(
+    stack, groundwork, bootstrap, role
+):
+    bootstrap.fails = "bootstrap ended with 3."
+    said = groundwork("rotate", "database/app", "--yes", code=1).output
+    assert "bootstrap ended with 3." in said
+    assert "`groundwork secrets rotate database/app --stack prod`) goes on" not in said
+    assert (
+        "the same command goes on from there (`groundwork secrets rotate database/app --stack prod`)" in said
+    )
+    assert "`groundwork db bootstrap --stack prod` sets the one that they have." in said
+    assert restarted(stack) == []
+
+
+def running_task(stack: Stack, told: dict[str, str]) -> str:
+    arn = "arn:aws:ecs:us-east-1:123456789012:task/rentalfix-prod/0123"
+    environment = [{"name": name, "value": value} for name, value in told.items()]
+    overridden = [{"name": "passwords", "environment": environment}] if told else []
+    task = {
+        "taskArn": arn,
+        "lastStatus": "RUNNING",
+        "startedBy": tasks.STARTED_BY,
+        "overrides": {"containerOverrides": overridden},
+    }
+    stack.cloud.says("ListTasks", {"taskArns": [arn]})
+    stack.cloud.says("DescribeTasks", {"tasks": [task], "failures": []})
+    return arn
+
+
+def test_one_that_was_interrupted_here_is_followed(stack, groundwork, bootstrap, role, clock, monkeypatch):
+    monkeypatch.setattr(rotate.switch, "redeploy", lambda *_: None)
+    running_task(stack, {"ROLE": "app", "VERSION": ""})
+    groundwork("rotate", "database/app", "--yes")
+    assert bootstrap.told == []
+
+
+@pytest.mark.parametrize("told", [{}, {"ROLE": "other", "VERSION": ""}, {"ROLE": "app", "VERSION": "1"}])
+def test_another_run_of_the_task_is_waited_for_by_the_operator(stack, groundwork, bootstrap, role, told):
+    arn = running_task(stack, told)
+    said = groundwork("rotate", "database/app", "--yes", code=1).output
+    assert f"The task bootstrap runs already, for something else ({arn}). Nothing was changed" in said
+    assert bootstrap.told == []
+
+
+# Back to the former value
+
+
+def test_what_was_put_goes_back_to_the_value_before_it(stack, groundwork, clock):
+    arn = stack.secret("api-key", GOOD)
+    stack.service("api", arn)
+    groundwork("rotate", "api-key", "--yes", stdin=NEW)
+    said = groundwork("rotate", "api-key", "--back", "--yes").output
+    assert stack.value("api-key") == GOOD
+    assert restarted(stack) == ["api", "api"]
+    assert re.search(r"make the value of \S+ \S+ current again in api-key", said)
+    assert GOOD not in said
+    groundwork("rotate", "api-key", "--back", "--yes")
+    assert stack.value("api-key") == NEW, "twice is back where it began"
+
+
+def test_going_back_is_shown_first(stack, groundwork, clock):
+    stack.secret("api-key", GOOD)
+    groundwork("rotate", "api-key", "--yes", stdin=NEW)
+    assert "would make the value of" in groundwork("rotate", "api-key", "--back", "--dry-run").output
+    assert stack.value("api-key") == NEW
+
+
+def test_a_role_goes_back_by_the_task_too(stack, groundwork, bootstrap, role, clock):
+    [former] = stack.client.describe_secret(SecretId=role)["VersionIdsToStages"]
+    stack.client.put_secret_value(SecretId=role, SecretString="{}")
+    groundwork("rotate", "database/app", "--back", "--yes")
+    assert bootstrap.told == [{"ROLE": "app", "VERSION": former}]
+    assert stack.cloud.calls("UpdateSecretVersionStage") == []
+    assert restarted(stack) == ["api", "worker"]
+
+
+def test_tasks_that_die_of_a_new_value_are_told_the_way_back(stack, groundwork, clock, monkeypatch):
+    def dies(*_: Any) -> None:
+        raise Failed("api: 2 tasks ended with 1.")
+
+    monkeypatch.setattr(rotate.switch, "redeploy", dies)
+    stack.service("api", stack.secret("api-key", GOOD))
+    back = "`groundwork secrets rotate api-key --back --stack prod` makes the former value current again."
+    assert back in groundwork("rotate", "api-key", "--yes", stdin=NEW, code=1).output
+    assert "--back" not in groundwork("rotate", "api-key", "--back", "--yes", code=1).output
+
+
+def test_what_cannot_go_back_is_refused(stack, groundwork):
+    stack.secret("api-key", GOOD)
+    stack.secret("empty")
+    stack.secret("jwt-secret", JWT, external=False)
+    for name, more, sentence in (
+        ("api-key", [], "api-key has no former value: it was filled once at most."),
+        ("empty", [], "empty has no former value"),
+        ("jwt-secret", [], "jwt-secret is generated: rotate it anew."),
+        ("api-key", ["--generate"], "--back takes a value that there was: leave out --generate"),
+    ):
+        assert sentence in groundwork("rotate", name, "--back", "--yes", *more, code=2).output
+
+
 @pytest.mark.parametrize("name", ["fixrx/prod", "nx-monorepo/prod", "prod"])
 def test_the_names_of_random_values_are_those_that_the_program_declares(name):
     """So that the engine replaces that one, and no more."""
@@ -238,7 +384,7 @@ def test_the_names_of_random_values_are_those_that_the_program_declares(name):
     made = {
         each.resource
         for each in known.every(platform)
-        if each.origin not in (known.Origin.external, known.Origin.composed, known.Origin.master)
+        if each.origin not in (Origin.external, Origin.composed, Origin.master, Origin.role)
     }
     assert made
     assert [random.count(each) for each in made] == [1] * len(made)

@@ -444,6 +444,19 @@ def test_an_empty_secret_needs_somebody_and_a_service_without_a_tag_is_noted(emp
     assert [row["what"] for row in part.rows] == ["secret without a value", "service without an image tag"]
 
 
+def test_a_roles_empty_login_is_the_bootstraps_to_fill_and_no_persons(empty):
+    client = empty.client("secretsmanager")
+    made = {name: client.create_secret(Name=f"{name}-{time.monotonic_ns()}") for name in ("app", "worker")}
+    client.put_secret_value(SecretId=made["app"]["ARN"], SecretString="something")
+    has(empty, database={"roleSecretArns": {role: each["ARN"] for role, each in made.items()}})
+    part = filling.secrets(empty)
+    name = made["worker"]["Name"]
+    assert part.needs == [
+        f"Empty, so that their services cannot start: {name}. `groundwork db bootstrap` makes them."
+    ]
+    assert part.rows == [{"to fill": name, "what": "login without a password"}]
+
+
 def test_somebody_who_has_not_confirmed_and_a_topic_without_anybody_are_told(empty):
     has(
         empty,

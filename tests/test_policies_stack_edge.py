@@ -1161,6 +1161,25 @@ def test_a_pool_may_stand_in_the_url(good):
     assert good.findings() == {("connection-budget", "database"): found}
 
 
+def test_a_pool_may_stand_in_a_url_that_a_task_puts_together(good):
+    """As Groundwork's bootstrap does: a line of its variable has the secret's name, its ARN, and the template."""
+    arns = {name: f"{ROLE_ARN}{name}" for name in ("url", "other")}
+    lines = [
+        f"{name} {arn} postgresql://app:{{{{login/{ROLE_ARN}}}}}@db/x?sslmode=require&connection_limit={pool}"
+        for (name, arn), pool in zip(arns.items(), (21, 99), strict=True)
+    ]
+    for name, arn in arns.items():
+        good.add(name, SECRET, {"arn": arn})
+    good.add("publish", TASK, containers(URLS="\n".join(lines)), containerDefinitions="url other")
+    told = containers(secrets={"DATABASE_URL": arns["url"]}, DB_POOL_MAX=LEFT_OUT)
+    good.add("api-task", TASK, told, containerDefinitions="url")
+    good.add(
+        "api", SERVICE, {**BALANCED, "desiredCount": 4}, taskDefinition="api-task", loadBalancers="targets"
+    )
+    found = ["api 4 x 21 are 84 connections, and 80 % of max_connections (100) are 80"]
+    assert good.findings() == {("connection-budget", "database"): found}
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "props", "refers"),
     [

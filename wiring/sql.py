@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components._bootstrap import password_variable
 from components._containers import Container
-from components.secret import Secret
 from components.task import Task, TaskArgs
 from settings.model import Settings
 from wiring.foundation import Foundation
@@ -27,17 +25,9 @@ def sql_task(
     name: str,
     command: str,
     environment: Mapping[str, pulumi.Input[str]] | None = None,
-    role_passwords: Mapping[str, Secret] | None = None,
     told: Told = NONE,
 ) -> Task:
-    """A task that runs `command` in a shell where psql and pg_dump find the database; nobody starts it by itself.
-
-    `role_passwords` by role come in as the variables that the bootstrap reads.
-    """
-    passwords = {
-        password_variable(role): pulumi.Output.concat(secret.arn, ":password::")
-        for role, secret in (role_passwords or {}).items()
-    }
+    """A task that runs `command` in a shell where psql and pg_dump find the database; nobody starts it by itself."""
     master = master_secret_arn(data)
     return Task(
         f"task-{name}",
@@ -49,7 +39,7 @@ def sql_task(
                 user=POSTGRES_USER,
                 command=["sh", "-ec", command],
                 environment={**connection(settings, data), **(environment or {})},
-                secrets={"PGPASSWORD": pulumi.Output.concat(master, ":password::"), **passwords},
+                secrets={"PGPASSWORD": pulumi.Output.concat(master, ":password::")},
             ),
             cpu=CPU,
             memory_mib=MEMORY_MIB,
@@ -59,7 +49,7 @@ def sql_task(
             log_key_arn=base.keys.arns["logs"],
             log_retention_days=settings.observability.log_retention_days,
             repository_arns=[],
-            secret_arns=[master, *(secret.arn for secret in (role_passwords or {}).values())],
+            secret_arns=[master],
             secret_key_arns=[base.keys.arns["secrets"]],
             task_statements=told.statements,
             report=told.report,

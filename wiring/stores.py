@@ -13,7 +13,7 @@ from components.database import Database, DatabaseArgs, MasterPassword, Replica
 from components.database_cluster import DatabaseCluster, DatabaseClusterArgs
 from components.database_proxy import DatabaseProxy, DatabaseProxyArgs
 from components.secret import Generate, GenerateBytes, Secret, SecretArgs
-from settings import model
+from settings import model, references
 from settings.model import Settings
 from settings.model.data import Generated, Proxy
 from settings.reach import DATABASE, DATABASE_PROXY, cache_group
@@ -21,7 +21,7 @@ from wiring import brokers, buckets
 from wiring.foundation import Foundation
 from wiring.values import Address, Values, of_stores
 
-ROLE_PASSWORD_LENGTH = 48
+MASTER_PASSWORD_LENGTH = 48
 AUTH_TOKEN_LENGTH = 64
 RECOVERY_DAYS = 7
 
@@ -65,9 +65,8 @@ def build(settings: Settings, base: Foundation) -> Stores:
             base,
             f"database-role-{role.replace('_', '-')}",
             f"database/{role}",
+            # Without a value: the bootstrap's task makes it, so that it is never in Pulumi's state.
             f"Login of the database role {role}",
-            generate=Generate(length=ROLE_PASSWORD_LENGTH),
-            username=role,
         )
         for role in (wanted.roles if wanted else {})
     }
@@ -111,7 +110,9 @@ def build(settings: Settings, base: Foundation) -> Stores:
                 # What may be made anew must find its name free.
                 recovery_window_days=0 if secret.name and not settings.protect else RECOVERY_DAYS,
                 generate=_generate(secret.generate),
-                value=values.url(secret.url) if secret.url else None,
+                value=values.url(secret.url)
+                if secret.url and not references.holds_role_password(secret.url)
+                else None,
             )
             for name, secret in settings.secrets.items()
         },
@@ -249,7 +250,7 @@ def _master_password(base: Foundation, username: str) -> MasterPassword:
         "database-master",
         f"database/{username}",
         "Login of the database's master user",
-        generate=Generate(length=ROLE_PASSWORD_LENGTH),
+        generate=Generate(length=MASTER_PASSWORD_LENGTH),
         username=username,
     )
     return MasterPassword(value=_generated(secret), secret_arn=secret.arn)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import _bootstrap, _collector, _iam, _secret_files
+from components import _collector, _iam, _secret_files
 from components._containers import Container, http_health_command
 from components._secret_files import SecretFiles
 from components.autoscaling import (
@@ -49,7 +49,7 @@ from settings.model.compute import (
 )
 from settings.model.kubernetes import Kubernetes
 from settings.reach import COLLECTOR, QUEUE_METRICS
-from wiring import buckets, kubernetes, log_router, redis_cli
+from wiring import bootstrap, buckets, kubernetes, log_router, redis_cli
 from wiring.edge import Edge
 from wiring.foundation import Foundation
 from wiring.metrics import Metrics
@@ -58,7 +58,6 @@ from wiring.sql import sql_task, statements_command
 from wiring.stores import Stores
 from wiring.values import Values
 
-BOOTSTRAP = "bootstrap"
 STATUS = "-status"  # ends the name of the task that an operator runs after another one
 COLLECTOR_CPU, COLLECTOR_MEMORY_MIB = 256, 512
 UNNAMED = ServiceNames()
@@ -213,7 +212,9 @@ def _part(layers: _Layers, name: str, service: model.Service, public: PublicRout
 
 def _tasks(layers: _Layers, started: Mapping[str, model.Service]) -> dict[str, Task]:
     settings = layers.settings
-    made = {BOOTSTRAP: _bootstrap_task(layers, settings.database)} if settings.database else {}
+    made: dict[str, Task] = {}
+    if settings.database is not None:
+        made[bootstrap.NAME] = bootstrap.build(settings, layers.base, layers.data, settings.database)
     if redis := redis_cli.build(settings, layers.base, layers.data):
         made[redis_cli.NAME] = redis
     for name, task in settings.tasks.items():
@@ -485,45 +486,6 @@ def _arns(layers: _Layers, service: model.Service, *, as_master: bool) -> dict[s
         role = service.database.role if service.database and not as_master else None
         arns["database.password"] = data.role_secrets[role].arn if role else data.database.master_secret_arn
     return arns
-
-
-def _bootstrap_task(layers: _Layers, wanted: model.Database) -> Task:
-    """Extensions, roles, grants, row level security, indexes: run by the operator, again whenever they change."""
-    bootstrap = _bootstrap.Bootstrap(
-        database=wanted.name,
-        extensions=list(wanted.extensions),
-        roles={
-            name: _bootstrap.Role(
-                tables=role.tables, database=role.database, schemas=role.schemas, settings=role.settings
-            )
-            for name, role in wanted.roles.items()
-        },
-        row_policies=[
-            _bootstrap.RowPolicy(
-                name=policy.name,
-                table=table,
-                command=policy.command,
-                using=policy.using,
-                check=policy.check,
-                roles=policy.roles,
-            )
-            for table, policies in wanted.row_level_security.items()
-            for policy in policies
-        ],
-        indexes=[
-            _bootstrap.Index(name=index.name, table=index.table, definition=index.definition)
-            for index in wanted.indexes
-        ],
-    )
-    return sql_task(
-        layers.settings,
-        layers.base,
-        layers.data,
-        name=BOOTSTRAP,
-        command='printf "%s" "$BOOTSTRAP_SQL" | psql --no-psqlrc',
-        environment={"BOOTSTRAP_SQL": _bootstrap.sql(bootstrap)},
-        role_passwords=layers.data.role_secrets,
-    )
 
 
 def _route(layers: _Layers, service: model.Service) -> Route | None:

@@ -17,7 +17,9 @@ from operations import tasks
 from operations.platform import Platform, Refusal
 from operations.waits import Failed, Look, Patience
 
-TASK = "bootstrap"  # every stack with a database has it; its one container is called the same
+TASK = "bootstrap"  # every stack with a database has it; the container that has psql is called the same
+# Its other containers, which make passwords (wiring/bootstrap.py): a question has nothing for them to do.
+BESIDE = {TASK: ("prepare", "passwords", "publish")}
 MARK = "groundwork:"
 END = f"{MARK}end"
 MOST_OVERRIDES = 8192  # ECS API, RunTask: characters of all overrides together
@@ -58,6 +60,7 @@ class InTask:
         overrides: list[dict[str, Any]] = [
             {"name": self.task, "command": ["sh", "-ec", command], "environment": _pairs(environment)},
             *({"name": name, "environment": _pairs(values)} for name, values in self.others.items()),
+            *({"name": name, "command": ["exit 0"]} for name in BESIDE.get(self.task, ())),
         ]
         if (size := len(json.dumps(overrides))) > MOST_OVERRIDES:
             raise Refusal(

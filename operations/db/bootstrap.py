@@ -1,6 +1,7 @@
 """`groundwork db bootstrap`: what makes a new database ready, and an old one as it is declared; any number of times.
 
-What is run is the SQL of the stack's task definition, and its passwords come from the secrets that this names.
+What is run is the SQL of the stack's task definition. The task makes the passwords that are missing, in the secrets
+that the definition names; from here only those are set that are there.
 """
 
 import time
@@ -15,35 +16,51 @@ from operations.db import psql
 from operations.db.declared import Declared, declared
 from operations.db.reach import Database, reaching
 from operations.exits import FOUND
-from operations.platform import DryRunOption, Refusal, YesOption, confirm
+from operations.platform import DryRunOption, Platform, Refusal, YesOption, confirm
 
 TASK = "bootstrap"
-SQL = "BOOTSTRAP_SQL"
-PASSWORD = "PASSWORD_"  # begins the name of the variable that holds a role's
+# Variables of the task's containers (wiring/bootstrap.py): the SQL; a line a role, with the variable that the SQL reads
+# its password from, and its secret; a line a URL that holds such a password, with its secret and what it is made of.
+SQL, ROLES, URLS = "BOOTSTRAP_SQL", "ROLES", "URLS"
 
 
 @dataclass(frozen=True)
 class Script:
-    """`secrets` are ARNs by the variable that the script reads."""
+    """`secrets` are ARNs by the variable that the script reads; `urls` by the ARN of a secret what it is made of."""
 
     sql: str
     secrets: Mapping[str, str]
+    urls: Mapping[str, str]
+
+    def with_password_of(self, role_arn: str) -> list[str]:
+        """The ARNs of the secrets that this role's password is in: its own, and those of URLs."""
+        return [role_arn, *(arn for arn, parts in self.urls.items() if role_arn in parts)]
 
 
-def script(database: Database) -> Script:
+def script(platform: Platform) -> Script:
     """Raises Refusal where the stack has no such task, or its definition holds no SQL."""
-    task = database.platform.outputs["tasks"].get(TASK)
+    task = platform.outputs["tasks"].get(TASK)
     if task is None:
-        raise Refusal(f"{database.platform} has no task {TASK}. `pulumi up` declares it with the database.")
+        raise Refusal(f"{platform} has no task {TASK}. `pulumi up` declares it with the database.")
     arn = task["taskDefinition"]
-    answer = database.platform.client("ecs").describe_task_definition(taskDefinition=arn)
-    for container in answer["taskDefinition"]["containerDefinitions"]:
-        variables = {each["name"]: each["value"] for each in container.get("environment", [])}
-        if SQL in variables:
-            secrets = {each["name"]: each["valueFrom"] for each in container.get("secrets", [])}
-            roles = {name: secret_arn(arn) for name, arn in secrets.items() if name.startswith(PASSWORD)}
-            return Script(variables[SQL], roles)
-    raise Refusal(f"{arn} has no {SQL}: it is of another Groundwork. `pulumi up` declares it anew.")
+    answer = platform.client("ecs").describe_task_definition(taskDefinition=arn)
+    variables = {
+        each["name"]: each["value"]
+        for container in answer["taskDefinition"]["containerDefinitions"]
+        for each in container.get("environment", [])
+    }
+    missing = [name for name in (SQL, ROLES, URLS) if name not in variables]
+    if missing:
+        raise Refusal(
+            f"{arn} has no {' and no '.join(missing)}: it is of another Groundwork. `pulumi up` declares it anew."
+        )
+    roles = [line.split() for line in variables[ROLES].splitlines()]
+    urls = [line.split(maxsplit=2) for line in variables[URLS].splitlines()]
+    return Script(
+        sql=variables[SQL],
+        secrets={variable: arn for _, variable, arn in roles},
+        urls={arn: parts for _, arn, parts in urls},
+    )
 
 
 def secret_arn(value_from: str) -> str:
@@ -81,8 +98,10 @@ def bootstrap(
     """Extensions, roles with their passwords and grants, row level security, indexes: as the stack declares them.
 
     It may be run at any time and any number of times; services go on meanwhile. Tables that no migration has made
-    yet are skipped with a warning: run the migration, then this again. Passwords come from Secrets Manager.
-    Interrupted, the task goes on, and the same command follows it.
+    yet are skipped with a warning: run the migration, then this again.
+
+    The task makes the passwords that roles have not got yet, and puts them into Secrets Manager; it sets those that are
+    there, and puts URLs that hold one together. Interrupted, the task goes on, and the same command follows it.
 
     \b
     Exit code
@@ -99,8 +118,10 @@ def bootstrap(
     if database.reach.role:
         raise Refusal("Only the master user may make roles: leave out --role.")
     wanted = declared(database.said)
-    wanted_sql = script(database)
+    wanted_sql = script(database.platform)
     how = "from here" if direct else f"as the task {TASK}, inside the network"
+    if direct:
+        _refuse_missing(database, wanted_sql)
     touches = [*touched(wanted), f"run this on {database.said['identifier']} {how}"]
     if not confirm(database.platform, touches, yes=yes, dry_run=dry_run):
         typer.echo(wanted_sql.sql)
@@ -108,6 +129,24 @@ def bootstrap(
     if not (_run_from_here(database, wanted_sql) if direct else _run_task(database, timeout_minutes)):
         raise typer.Exit(FOUND)
     typer.echo("Done. `groundwork db check` compares the database with what is declared.")
+
+
+def _refuse_missing(database: Database, wanted: Script) -> None:
+    """Only the task makes passwords: one way to do it, and nobody's machine has them."""
+    secrets = database.platform.client("secretsmanager")
+    empty = [
+        arn
+        for arn in wanted.secrets.values()
+        if not any(
+            "AWSCURRENT" in stages
+            for stages in secrets.describe_secret(SecretId=arn).get("VersionIdsToStages", {}).values()
+        )
+    ]
+    if empty:
+        raise Refusal(
+            f"No password yet: {', '.join(empty)}. The task makes them: `groundwork db bootstrap --stack "
+            f"{database.platform.stack}` without --direct."
+        )
 
 
 def _run_from_here(database: Database, wanted: Script) -> bool:

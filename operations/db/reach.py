@@ -120,16 +120,21 @@ class Database:
         return self.read_login(arns[role] if role else self.said["masterSecretArn"])
 
     def read_login(self, secret_arn: str) -> Login:
-        text = (
-            self.platform.client("secretsmanager").get_secret_value(SecretId=secret_arn).get("SecretString")
-        )
+        client = self.platform.client("secretsmanager")
+        try:
+            text = client.get_secret_value(SecretId=secret_arn).get("SecretString")
+        except client.exceptions.ResourceNotFoundException as error:
+            # AWS has one name for a secret that is not there, and for one that holds nothing.
+            if "secret value" not in str(error):
+                raise
+            text = None
         try:
             content = json.loads(text or "")
             return Login(user=content["username"], password=content["password"], secret_arn=secret_arn)
         except (ValueError, TypeError, KeyError):
             raise Refusal(
                 f"{secret_arn} holds no login (JSON with username and password), so nobody can log in with it. "
-                "`pulumi up` writes it; RDS writes the master user's."
+                "`groundwork db bootstrap` makes a role's; RDS, or `pulumi up` where there are replicas, the master's."
             ) from None
 
     @contextmanager

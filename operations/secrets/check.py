@@ -59,14 +59,17 @@ def look(client: Any, secret: Known, key: bytes) -> Seen:
     except ClientError as error:
         return Seen(secret, [f"cannot be read: {said(error)}"])
     if version is None or value is None:
-        remedy = f"`groundwork secrets put {secret.name}`" if _is_external(secret) else "`pulumi up` fills it"
-        return Seen(secret, [f"holds nothing yet: {remedy}"])
+        return Seen(secret, [f"holds nothing yet: {_remedy(secret)}"])
     mark = hmac.digest(key, strength.password_of(value).encode(), "sha256")
     return Seen(secret, secret.problems(value), version.made, mark)
 
 
-def _is_external(secret: Known) -> bool:
-    return secret.origin is known.Origin.external
+def _remedy(secret: Known) -> str:
+    if secret.is_made_by_bootstrap:
+        return "`groundwork db bootstrap` makes it"
+    if secret.origin is known.Origin.external:
+        return f"`groundwork secrets put {secret.name}`"
+    return "`pulumi up` fills it"
 
 
 def shared(seen: Sequence[Seen], others: Sequence[Seen], other: str) -> dict[str, list[str]]:

@@ -27,24 +27,34 @@ class Origin(StrEnum):
     external = "external"  # somebody outside; the operator puts it in
     generated = "generated"  # the program, kept in its encrypted state
     composed = "composed"  # the program, out of other secrets
-    role = "role"  # the program; the database learns it by the bootstrap task
+    role = "role"  # the task `bootstrap`, which sets it in the database, too
     cache = "cache"  # the program; ElastiCache learns it by `pulumi up`
     broker = "broker"  # the program; Amazon MQ learns it when the broker is made
     master = "master"  # RDS, or the program where there are read replicas
 
 
+ROLE_PASSWORD = "${database.passwords."  # begins a reference to one in a secret's `url`
 CHOSEN_ELSEWHERE = (Origin.external, Origin.composed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """`resource` is the logical name that the program gives it; `least` its least length in characters."""
+    """`resource` is the logical name that the program gives it; `least` its least length in characters.
+
+    `holds_role_password`: it is put together, and a part of it is the password of a role of the database.
+    """
 
     name: str
     arn: str
     origin: Origin
     resource: str
     least: int = strength.SHORTEST
+    holds_role_password: bool = False
+
+    @property
+    def is_made_by_bootstrap(self) -> bool:
+        """By the stack's task `bootstrap`, and never by Pulumi."""
+        return self.origin is Origin.role or self.holds_role_password
 
     def problems(self, value: str) -> list[str]:
         """What is wrong with a value, without the value. What is put together is judged by its parts."""
@@ -121,6 +131,7 @@ def _of_the_system(name: str, arn: str, declared: Mapping[str, Any], *, is_exter
         origin=Origin.external if is_external else origin,
         resource=f"secret-{name}",
         least=least,
+        holds_role_password=ROLE_PASSWORD in (declared.get("url") or ""),
     )
 
 
@@ -138,17 +149,17 @@ def described(client: Any, secret: Known) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Version:
-    """What whoever asks now gets. The secret's own LastChangedDate moves with its tags, too."""
+    """What whoever asks now gets, or did before. The secret's own LastChangedDate moves with its tags, too."""
 
     id: str
     made: datetime
 
 
-def current(client: Any, secret: Known) -> Version | None:
-    """None where it holds nothing. Reads no value."""
+def current(client: Any, secret: Known, stage: str = "AWSCURRENT") -> Version | None:
+    """None where it holds nothing of that stage. Reads no value."""
     # Those with a stage only, of which a secret has 20 at most: one page (Secrets Manager guide, "Quotas").
     for version in client.list_secret_version_ids(SecretId=secret.arn, MaxResults=100)["Versions"]:
-        if "AWSCURRENT" in version.get("VersionStages", []):
+        if stage in version.get("VersionStages", []):
             return Version(version["VersionId"], version["CreatedDate"])
     return None
 

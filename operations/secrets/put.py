@@ -123,6 +123,7 @@ def to_fill(platform: Platform, name: str) -> Known:
     if secret.origin is not Origin.external:
         whose = {
             Origin.composed: "is put together by the program from other secrets: rotate these",
+            Origin.role: f"is made by the task bootstrap: `groundwork secrets rotate {name}` makes a new one",
             Origin.broker: "is set when the broker is made: docs/runbooks/broker.md",
         }
         rotated = "is made by the program, and the next `pulumi up` knows nothing of another"

@@ -1,20 +1,18 @@
 """`groundwork secrets rotate`: a new value, in the store too where it opens one, and new tasks of exactly its readers.
 
-Who knows the value decides the way: an operator's is put; what the program generates is made anew by the engine, which
-would otherwise bring the old one back; a role's goes on to PostgreSQL by the bootstrap task, a cache's token to
-ElastiCache by the same `pulumi up`; the master user's is RDS'. Which secrets have changed is then seen in Secrets
-Manager, so that what is put together from the value (a URL) counts, too.
+Who knows the value decides the way: an operator's is put; a role's is made by the bootstrap task, which sets it in
+PostgreSQL and in whatever URL holds it; what the program generates is made anew by the engine, which would otherwise
+bring the old one back, a cache's token in ElastiCache by the same `pulumi up`; the master user's is RDS'. Which secrets
+the engine has changed is then seen in Secrets Manager, so that what is put together from the value counts, too.
 """
 
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from operations import tasks
 from operations.db import bootstrap
 from operations.platform import (
     LOCAL,
@@ -29,7 +27,7 @@ from operations.platform import (
     confirm,
     opened,
 )
-from operations.secrets import known, put, users
+from operations.secrets import known, put, roles, users
 from operations.secrets.known import Known, Origin, SecretArgument
 from operations.services import switch
 from operations.services.engine import Engine
@@ -50,6 +48,12 @@ def rotate(
     length: put.LengthOption = None,
     number: put.BytesOption = None,
     accept_weak: put.AcceptOption = False,
+    back: Annotated[
+        bool,
+        typer.Option(
+            "--back", help="The value before this one again: of a role's, or one the operator fills."
+        ),
+    ] = False,
     timeout_minutes: Annotated[
         int, typer.Option(min=1, help="For all that is waited for, beside `pulumi up`.")
     ] = 30,
@@ -61,9 +65,11 @@ def rotate(
 ) -> None:
     """Give a secret a new value, and replace the tasks of exactly those services that read it, without a gap.
 
-    One that comes from elsewhere is read from standard input or asked for. What the program generates is made anew by
-    `pulumi up`, whose plan is shown first: for a role of the database the bootstrap task then sets it in PostgreSQL,
-    a cache takes the old and the new token until the next rotation. RDS makes the master user's anew by itself.
+    One that comes from elsewhere is read from standard input or asked for. A role's of the database is made by the task
+    `bootstrap`, which sets it in PostgreSQL before it becomes the current one; URLs that hold it follow. What the
+    program generates is made anew by `pulumi up`, whose plan is shown first; a cache takes the old and the new token
+    until the next rotation. RDS makes the master user's anew by itself. --back makes the former value current again,
+    for a role in PostgreSQL, too: the one before the last, so twice is back where it began.
 
     Between a role's new password and the end of the deployment, tasks that run keep their connections but open no new
     ones with the old password: choose a quiet hour, or raise the pool's minimum.
@@ -79,20 +85,28 @@ def rotate(
       groundwork secrets rotate sendgrid-api-key --system fixrx --stack prod
       groundwork secrets rotate jwt-secret --system fixrx --stack prod --dry-run
       groundwork secrets rotate database/rentfix_app --stack prod
+      groundwork secrets rotate database/rentfix_app --back --stack prod
     """
     with carried_out():
         platform = opened(system, stack, outputs)
         secret = known.find(platform, name)
         patience = Patience.of(timeout_minutes)
-        if secret.origin is Origin.external:
+        if back:
+            if generate or length or number:
+                raise Refusal(
+                    "--back takes a value that there was: leave out --generate, --length and --bytes."
+                )
+            _go_back(platform, secret, patience, yes=yes, dry_run=dry_run)
+        elif secret.origin is Origin.external:
             value = put.made(secret, length, number) if generate else put.given(secret)
             put.refuse_bad(secret, value, accept_weak=accept_weak or generate)
             _rotate_external(platform, secret, value, patience, yes=yes, dry_run=dry_run)
         elif generate or length or number:
             raise Refusal(
-                f"{name} is made by the program, in the length of the system file: leave out --generate, --length "
-                "and --bytes."
+                f"{name} is made by the program, in a length of its own: leave out --generate, --length and --bytes."
             )
+        elif secret.origin is Origin.role:
+            _rotate_role(platform, secret, patience, yes=yes, dry_run=dry_run)
         elif _is_managed(platform, secret):
             _rotate_managed(platform, secret, patience, yes=yes, dry_run=dry_run)
         else:
@@ -121,7 +135,66 @@ def _rotate_external(
     # A run that was stopped after this goes on from here: the same value is no new version.
     if known.value(client, secret) != value:
         put.write(client, secret, value)
-    _replace_tasks(platform, services, patience)
+    _replace_tasks(platform, services, patience, way_back=_way_back(platform, secret))
+
+
+def _way_back(platform: Platform, secret: Known) -> str:
+    command = f"groundwork secrets rotate {secret.name} --back --stack {platform.stack}"
+    return f" `{command}` makes the former value current again."
+
+
+def _rotate_role(platform: Platform, secret: Known, patience: Patience, *, yes: bool, dry_run: bool) -> None:
+    services, touches = _touched_by_role(platform, secret)
+    made = f"run the task {bootstrap.TASK}: a new password of {secret.name}, set in PostgreSQL, then made current"
+    if not confirm(platform, [made, *touches], yes=yes, dry_run=dry_run):
+        return
+    roles.renew(platform, secret, patience)
+    _replace_tasks(platform, services, patience, way_back=_way_back(platform, secret))
+
+
+def _touched_by_role(platform: Platform, secret: Known) -> tuple[list[Service], list[str]]:
+    """The services that read a role's password, and what is done beside setting it."""
+    arns = bootstrap.script(platform).with_password_of(secret.arn)
+    services = users.of(platform, arns)
+    urls = [each.name for each in known.every(platform) if each.arn in arns[1:]]
+    return services, [
+        *(f"put {name} together anew, which holds it" for name in urls),
+        *_replacement(services),
+    ]
+
+
+def _go_back(platform: Platform, secret: Known, patience: Patience, *, yes: bool, dry_run: bool) -> None:
+    if secret.origin not in (Origin.external, Origin.role):
+        raise Refusal(
+            "Only what an operator fills and a role of the database go back to a value that there was. "
+            f"{secret.name} is {secret.origin.value}: rotate it anew."
+        )
+    client = platform.client("secretsmanager")
+    now, former = known.current(client, secret), known.current(client, secret, "AWSPREVIOUS")
+    if now is None or former is None:
+        raise Refusal(f"{secret.name} has no former value: it was filled once at most.")
+    made = (
+        f"make the value of {former.made:%Y-%m-%d %H:%M} current again in {secret.name} ({secret.arn}), in place of "
+        f"that of {now.made:%Y-%m-%d %H:%M}"
+    )
+    if secret.origin is Origin.role:
+        services, touches = _touched_by_role(platform, secret)
+        touches = [f"run the task {bootstrap.TASK}, which sets it in PostgreSQL first", *touches]
+    else:
+        services = users.of(platform, [secret.arn])
+        touches = _replacement(services)
+    if not confirm(platform, [made, *touches], yes=yes, dry_run=dry_run):
+        return
+    if secret.origin is Origin.role:
+        roles.renew(platform, secret, patience, version=former.id)
+    else:
+        client.update_secret_version_stage(
+            SecretId=secret.arn,
+            VersionStage="AWSCURRENT",
+            MoveToVersionId=former.id,
+            RemoveFromVersionId=now.id,
+        )
+    _replace_tasks(platform, services, patience, way_back="")
 
 
 def _rotate_managed(
@@ -177,7 +250,10 @@ def _rotate_generated(
     with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
         plan = Path(folder) / "plan.json"
         engine.preview(plan, *arguments(secret))
-        touches = list(_steps(secret))
+        touches = [
+            f"apply exactly the plan above, with a new value of {secret.name}",
+            "replace the tasks of the services that read what has changed, without a gap",
+        ]
         if not confirm(platform, touches, yes=yes, dry_run=dry_run):
             return
         engine.up(plan, *arguments(secret))
@@ -191,16 +267,7 @@ def _rotate_generated(
         )
     typer.echo(f"New values: {', '.join(each.name for each in changed)}.", err=True)
     services = users.of(platform, [each.arn for each in changed])
-    if secret.origin is Origin.role:
-        _teach_database(platform, services, patience)
     _replace_tasks(platform, services, patience)
-
-
-def _steps(secret: Known) -> Iterator[str]:
-    yield "apply exactly the plan above, with a new value of " + secret.name
-    if secret.origin is Origin.role:
-        yield f"run the task {bootstrap.TASK}, which sets it in PostgreSQL"
-    yield "replace the tasks of the services that read what has changed, without a gap"
 
 
 def _versions(client: Any, platform: Platform, one: Known | None = None) -> Any:
@@ -211,25 +278,9 @@ def _versions(client: Any, platform: Platform, one: Known | None = None) -> Any:
     return version.id if version else None
 
 
-def _teach_database(platform: Platform, services: Sequence[Service], patience: Patience) -> None:
-    try:
-        tasks.carry_out(
-            platform.client("ecs"),
-            platform.client("logs"),
-            platform.outputs,
-            bootstrap.TASK,
-            deadline=time.monotonic() + patience.left_s,
-        )
-    except tasks.Failed as failed:
-        names = " ".join(each.name for each in services)
-        then = f", then `groundwork service restart {names}`" if names else ""
-        raise Failed(
-            f"{failed} Secrets Manager has the new password and PostgreSQL the old one, so no new task can log in: "
-            f"mend that, `groundwork db bootstrap --stack {platform.stack}`{then}."
-        ) from None
-
-
-def _replace_tasks(platform: Platform, services: Sequence[Service], patience: Patience) -> None:
+def _replace_tasks(
+    platform: Platform, services: Sequence[Service], patience: Patience, *, way_back: str = ""
+) -> None:
     if namespace := users.on_kubernetes(platform):
         typer.echo(users.how_pods_read_it(namespace))
         return
@@ -243,9 +294,9 @@ def _replace_tasks(platform: Platform, services: Sequence[Service], patience: Pa
     except Failed as failed:
         raise Failed(
             f"{failed}\nThe new value is in place; the old tasks run on with the old one. Mend what they died of: "
-            f"{again}."
+            f"{again}.{way_back}"
         ) from None
     except KeyboardInterrupt:
-        typer.echo(f"The new value is in place. {again}.", err=True)
+        typer.echo(f"The new value is in place. {again}.{way_back}", err=True)
         raise
     typer.echo(f"Done. {', '.join(names)} run with the new value.")

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from datetime import datetime
 
 from operations.platform import ROOT, Platform, Refusal
@@ -12,22 +13,34 @@ PULUMI_S = 20
 
 
 def secrets(platform: Platform) -> Part:
-    """The ones that somebody has to put in, and has not."""
-    part, client = Part(), platform.client("secretsmanager")
-    for arn in platform.outputs["secretsToFill"]:
-        told = client.describe_secret(SecretId=arn)
-        stages = {stage for each in told.get("VersionIdsToStages", {}).values() for stage in each}
-        if "AWSCURRENT" not in stages:
-            part.rows.append({"to fill": told["Name"], "what": "secret without a value"})
-    if part.rows:
-        names = ", ".join(row["to fill"] for row in part.rows)
-        part.needs.append(f"Empty, so that their services cannot start: {names}. `groundwork secrets put`.")
+    """The ones that somebody has to put in, and has not, and the roles' that `groundwork db bootstrap` makes."""
+    part = Part()
+    roles = (platform.outputs.get("database") or {}).get("roleSecretArns", {})
+    for arns, what, remedy in (
+        (platform.outputs["secretsToFill"], "secret without a value", "`groundwork secrets put`."),
+        (list(roles.values()), "login without a password", "`groundwork db bootstrap` makes them."),
+    ):
+        empty = _empty(platform, arns)
+        part.rows += [{"to fill": name, "what": what} for name in empty]
+        if empty:
+            part.needs.append(f"Empty, so that their services cannot start: {', '.join(empty)}. {remedy}")
     for name in platform.outputs["servicesToPush"]:
         part.rows.append({"to fill": name, "what": "service without an image tag"})
         part.notes.append(
             f"{name} does not run: the stack file has no image tag for it. `groundwork deploy` gives one."
         )
     return part
+
+
+def _empty(platform: Platform, arns: Sequence[str]) -> list[str]:
+    """The names of those that hold nothing."""
+    client, names = platform.client("secretsmanager"), []
+    for arn in arns:
+        told = client.describe_secret(SecretId=arn)
+        stages = {stage for each in told.get("VersionIdsToStages", {}).values() for stage in each}
+        if "AWSCURRENT" not in stages:
+            names.append(told["Name"])
+    return names
 
 
 def subscriptions(platform: Platform) -> Part:

@@ -19,6 +19,7 @@ REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 REPOSITORY = "aws:ecr/repository:Repository"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
+SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 SERVICE = "aws:ecs/service:Service"
 TARGET = "aws:appautoscaling/target:Target"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
@@ -47,8 +48,9 @@ def cache_parameters(stack: Recording, name: str = "cache") -> dict[str, str]:
 
 
 def container(stack: Recording, task: str) -> Mapping[str, Any]:
-    """The container that does the work: the last one, after those that prepare it."""
-    return stack.one(TASK, task).json("containerDefinitions")[-1]
+    """The container that does the work: the last one, after those that prepare it; of the bootstrap's, psql's."""
+    made = stack.one(TASK, task).json("containerDefinitions")
+    return next((each for each in made if each["name"] == "bootstrap"), made[-1])
 
 
 def environment(stack: Recording, task: str) -> dict[str, str]:
@@ -58,6 +60,35 @@ def environment(stack: Recording, task: str) -> dict[str, str]:
 def secrets(stack: Recording, task: str) -> dict[str, str]:
     """Where each secret variable is read from."""
     return {each["name"]: each["valueFrom"] for each in container(stack, task)["secrets"]}
+
+
+def role_password_of(stack: Recording, role: str) -> None:
+    """The bootstrap's task makes a role's password, of 48 characters, and the program has none for it."""
+    _, passwords, *_ = stack.one(TASK, "task-bootstrap").json("containerDefinitions")
+    variables = {each["name"]: each["value"] for each in passwords["environment"]}
+    arn = output(stack, "database", "roleSecretArns", role)
+    assert f"{role} PASSWORD_{role.upper()} {arn}" in variables["ROLES"].splitlines()
+    assert "get-random-password --exclude-punctuation --password-length 48" in passwords["command"][-1]
+    name = f"database-role-{role.replace('_', '-')}"
+    assert name in stack.names("aws:secretsmanager/secret:Secret")
+    assert name not in stack.names(SECRET_VERSION)
+    assert name not in stack.names("random:index/randomPassword:RandomPassword")
+
+
+def secret_text(stack: Recording, name: str) -> str:
+    """What the stack writes into a secret, or its bootstrap's task, where it holds a role's password: `<role>` then."""
+    if f"secret-{name}" in stack.names(SECRET_VERSION):
+        return stack.one(SECRET_VERSION, f"secret-{name}")["secretString"]
+    publish = stack.one(TASK, "task-bootstrap").json("containerDefinitions")[-1]
+    variables = {each["name"]: each["value"] for each in publish["environment"]}
+    urls = {line.split()[0]: line.split() for line in variables["URLS"].splitlines()}
+    assert name in urls, f"nothing writes the secret {name}"
+    _, arn, url = urls[name]
+    assert arn == output(stack, "secrets", name)
+    for role, role_arn in output(stack, "database", "roleSecretArns").items():
+        url = url.replace(f"{{{{login/{role_arn}}}}}", f"<{role}>")
+    assert "{{" not in url
+    return url
 
 
 def pushers(stack: Recording) -> list[str]:

@@ -27,6 +27,7 @@ from tests.requirements.production import (
     openings,
     output,
     referred,
+    role_password_of,
     secrets,
 )
 from tests.requirements.table import Chapter
@@ -414,13 +415,9 @@ def open_variables(stack: Recording) -> None:
 def database_url(stack: Recording) -> None:
     url = secret_text(stack, "database-url")
     proxy = output(stack, "database", "proxyAddress")
-    assert url.startswith("postgresql://fixrx_app:")
+    assert url.startswith("postgresql://fixrx_app:<fixrx_app>@")
     assert url.endswith(f"@{proxy}:5432/fixrx_production?sslmode=require")
-    assert "database-role-fixrx-app" in referred(
-        stack,
-        stack.one("aws:secretsmanager/secretVersion:SecretVersion", "secret-database-url"),
-        "secretString",
-    )
+    role_password_of(stack, "fixrx_app")
     assert secrets(stack, API)["DATABASE_URL"] == output(stack, "secrets", "database-url")
 
 

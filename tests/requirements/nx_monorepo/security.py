@@ -5,7 +5,6 @@ from tests.requirements.nx_monorepo.support import (
     FILES,
     GATEWAY,
     HOST,
-    PASSWORD,
     SERVICES,
     WITH_DATABASE,
     served,
@@ -19,6 +18,7 @@ from tests.requirements.production import (
     environment,
     output,
     referred,
+    role_password_of,
     secrets,
 )
 from tests.requirements.table import Chapter
@@ -64,7 +64,7 @@ def managed_secrets(stack: Recording) -> None:
     policies=["secret-min-strength"],
 )
 def strong_passwords(stack: Recording) -> None:
-    assert stack.one(PASSWORD, "database-role-nx-user")["length"] == 48
+    role_password_of(stack, "nx_user")
     assert database(stack)["manageMasterUserPassword"] is True
 
 

@@ -24,7 +24,7 @@ from tests.requirements.production import (
     environment,
     output,
     referred,
-    secrets,
+    role_password_of,
     statements,
 )
 from tests.requirements.table import Chapter
@@ -59,9 +59,7 @@ def account(stack: Recording) -> None:
     sql = bootstrap_sql(stack)
     assert any(line.startswith("SELECT 'CREATE ROLE \"nx_user\" LOGIN'") for line in sql)
     assert any('ALTER ROLE "nx_user" LOGIN PASSWORD' in line for line in sql)
-    assert stack.one(PASSWORD, "database-role-nx-user")["length"] == 48
-    role = output(stack, "database", "roleSecretArns", "nx_user")
-    assert secrets(stack, "task-bootstrap")["PASSWORD_NX_USER"] == f"{role}:password::"
+    role_password_of(stack, "nx_user")
 
 
 @CHAPTER.row(

@@ -11,7 +11,7 @@ from tests.requirements.production import (
     operator_has_redis,
     operator_sees_the_network,
     output,
-    secrets,
+    role_password_of,
 )
 from tests.requirements.table import Chapter
 
@@ -30,8 +30,7 @@ CHAPTER = Chapter(title="Troubleshooting")
 def database_refuses(stack: Recording) -> None:
     assert output(stack, "database", "identifier") == "nx-primary"
     operator_can_ask(stack, DATABASE)
-    role = output(stack, "database", "roleSecretArns", "nx_user")
-    assert secrets(stack, "task-bootstrap")["PASSWORD_NX_USER"] == f"{role}:password::"
+    role_password_of(stack, "nx_user")
     assert alarm(stack, "database-connections")
 
 

@@ -12,9 +12,11 @@ from tests.requirements.production import (
     openings,
     output,
     referred,
+    role_password_of,
+    secret_text,
     secrets,
 )
-from tests.requirements.sports_nutrition.support import API, leaves_by, rate_rule, secret_text
+from tests.requirements.sports_nutrition.support import API, leaves_by, rate_rule
 from tests.requirements.table import Chapter
 
 CHAPTER = Chapter(title="Environment preparation")
@@ -150,11 +152,9 @@ def server(stack: Recording) -> None:
     policies=["database-url-sslmode"],
 )
 def database_url(stack: Recording) -> None:
-    password = stack.one(
-        "aws:secretsmanager/secretVersion:SecretVersion", "database-role-nutrition-api"
-    ).json("secretString")["password"]
+    role_password_of(stack, "nutrition_api")
     url = secret_text(stack, "database-url")
-    assert url.startswith(f"postgresql://nutrition_api:{password}@")
+    assert url.startswith("postgresql://nutrition_api:<nutrition_api>@")
     assert url.endswith(":5432/individual_sports_nutrition?sslmode=require")
     proxy = output(stack, "database", "proxyAddress")
     assert f"@{proxy}:" in url

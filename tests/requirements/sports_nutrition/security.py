@@ -8,6 +8,7 @@ from tests.requirements.production import (
     environment,
     output,
     referred,
+    role_password_of,
     secrets,
 )
 from tests.requirements.sports_nutrition.support import API, HOST, rate_rule
@@ -53,13 +54,12 @@ def secrets_in_variables(stack: Recording) -> None:
     "L22",
     "Database passwords have 16 characters or more, of all kinds",
     "policy",
-    note="the API's role has 48; RDS makes the master's itself",
+    note="the API's role has 48, made by the task `bootstrap`; RDS makes the master's itself",
     components=["database", "secret"],
     policies=["secret-min-strength"],
 )
 def database_passwords(stack: Recording) -> None:
-    role = stack.one(PASSWORD, "database-role-nutrition-api")
-    assert (role["length"], is_strong(role)) == (48, True)
+    role_password_of(stack, "nutrition_api")
     assert database(stack)["manageMasterUserPassword"] is True
 
 

@@ -61,11 +61,6 @@ def page(stack: Recording, name: str) -> Declared:
     return found
 
 
-def secret_text(stack: Recording, name: str) -> str:
-    """What the stack writes into a secret of its own."""
-    return stack.one("aws:secretsmanager/secretVersion:SecretVersion", f"secret-{name}")["secretString"]
-
-
 def leaves_by(stack: Recording, port: int) -> bool:
     """Whether the API may call the internet on the port."""
     kind = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"

@@ -4,12 +4,20 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from tests.recorder import Declared, Recording
-from tests.requirements.production import SERVICE, TARGET, TASK, container, output, referred, secrets
+from tests.requirements.production import (
+    SERVICE,
+    TARGET,
+    TASK,
+    container,
+    output,
+    referred,
+    secret_text,
+    secrets,
+)
 
 SERVICES = ("api", "worker")
 QUEUE = "webhook-processor"
 POLICY = "aws:appautoscaling/policy:Policy"
-VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 JOB = "kubernetes:batch/v1:Job"
 EXTERNAL_SECRET = "kubernetes:external-secrets.io/v1:ExternalSecret"
@@ -42,7 +50,7 @@ def counts(stack: Recording, service: str) -> tuple[int, int, int]:
 
 def value(stack: Recording, secret: str) -> str:
     """What the stack itself puts into a secret."""
-    return stack.one(VERSION, f"secret-{secret}")["secretString"]
+    return secret_text(stack, secret)
 
 
 def url(stack: Recording, secret: str) -> tuple[SplitResult, dict[str, list[str]]]:
