@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from local import stack
 from operations import __main__ as command
-from operations.backup import app as application
-from operations.backup import now
+from operations.backup import application, now
 from operations.db.instances import MADE_BY, OF
 from operations.platform import Refusal
 from operations.services.engine import Engine
@@ -235,7 +234,7 @@ def test_a_snapshot_whose_day_is_past_is_removed_and_nobody_else_s(caches):
 
 
 def test_a_cache_that_fails_ends_it_and_what_is_old_stays(caches):
-    caches.says("DescribeSnapshots", lambda given: {"Snapshots": []})
+    caches.says("DescribeSnapshots", {"Snapshots": []})
     assert "is gone" in backed_up("--yes", code=1).stderr
     assert len(caches.calls("CreateSnapshot")) == 1
     caches.says("CreateSnapshot", refusal("InvalidReplicationGroupState"))

@@ -217,9 +217,11 @@ def test_a_step_is_the_command_itself_and_keeps_standard_output_clean(capfd):
 
 TIDIES = """
 import pathlib, sys, time
-print("begun", file=sys.stderr, flush=True)
+from operations.waits import ended_politely
 try:
-    time.sleep(60)
+    with ended_politely():
+        print("begun", file=sys.stderr, flush=True)
+        time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(1)
     pathlib.Path(sys.argv[-1]).write_text("tidied")
@@ -230,7 +232,7 @@ except KeyboardInterrupt:
 def test_an_interruption_lets_a_step_tidy_up(tmp_path):
     tidied = tmp_path / "tidied"
     with subprocess.Popen(
-        [sys.executable, "-c", TIDIES, str(tidied)], stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", TIDIES, str(tidied)], cwd=rounds.ROOT, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == b"begun\n"
@@ -242,9 +244,7 @@ def test_an_interruption_lets_a_step_tidy_up(tmp_path):
 def test_a_step_that_does_not_tidy_up_in_time_is_ended(monkeypatch):
     monkeypatch.setattr(rounds, "TIDYING_S", 0.5)
     began = time.monotonic()
-    deaf = (
-        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(60)"
-    )
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -2,8 +2,7 @@
 
 import typer
 
-from operations.backup import app as application
-from operations.backup import now, status, verify
+from operations.backup import application, now, status, verify
 
 app = typer.Typer(help="Backups: make one now, see how old they are, prove one.", no_args_is_help=True)
 app.command("now")(now.now)

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -149,7 +148,8 @@ def _called(words: Sequence[str]) -> int:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
+    """Each command takes this signal as it takes Ctrl-C, which a shell's background jobs do not hear."""
+    process.terminate()
     try:
         process.wait(TIDYING_S)
     except subprocess.TimeoutExpired:
