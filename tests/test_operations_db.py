@@ -685,6 +685,30 @@ def test_a_tunnel_goes_through_a_task_that_uses_the_database(stack, ecs, became,
     assert answer.stderr == "In a second shell: --via localhost:20000. Ctrl-C closes it.\n"
 
 
+def test_where_there_is_a_proxy_the_tunnel_leads_to_it(stack, ecs):
+    stack.said["proxyAddress"] = "rentfix-proxy.example"
+    said = refused(stack.run("tunnel"))
+    assert "reach its connection proxy, not the database itself. Add --proxy here" in said
+    ecs()
+    assert '"host": ["rentfix-proxy.example"]' in stack.run("tunnel", "--dry-run", "--proxy").stdout
+
+
+def test_a_proxy_is_asked_as_a_role(stack):
+    stack.sql("CREATE ROLE rentfix_app LOGIN PASSWORD 'it''s rentfix_app''s'")
+    assert "has no connection proxy. Leave out --proxy." in refused(
+        stack.run("ping", "--proxy", "--role", "rentfix_app")
+    )
+    stack.said["proxyAddress"], stack.said["address"] = stack.said["address"], "away.invalid"
+    assert rows(stack.run("ping", "--json", "--proxy", "--role", "rentfix_app"))["user"] == "rentfix_app"
+    said = refused(stack.run("ping", "--proxy"))
+    assert "The connection proxy lets roles in only: --role rentfix_app or rentfix_worker." in said
+    said = refused(stack.run("slow", "--proxy", "--role", "rentfix_app", "--replica"))
+    assert "The connection proxy leads to the writer. Leave out --proxy or --replica." in said
+    stack.said["proxyAddress"] = "away.invalid"
+    said = refused(stack.run("ping", "--proxy", "--role", "rentfix_app"))
+    assert "`groundwork db tunnel --proxy --stack prod` in a second shell" in said
+
+
 def test_a_dry_run_of_a_tunnel_is_its_command(stack, ecs, became):
     ecs(asked=False)
     answer = stack.run("tunnel", "--dry-run", "--service", "core-matching")

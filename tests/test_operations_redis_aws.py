@@ -208,7 +208,7 @@ def test_what_aws_refuses_is_a_sentence(cloud, groundwork):
 # tunnel
 
 
-def with_tasks(cloud: Cloud, agent: str = "RUNNING") -> None:
+def with_tasks(cloud, agent="RUNNING"):
     """A service that has the cache's token, one that has not, and a task of each."""
     tokens = {"api": "arn:token:value::", "other": "arn:another"}
     cloud.outputs["services"] = {name: {"name": f"{name}-1a2b", "taskDefinition": name} for name in tokens}

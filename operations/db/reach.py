@@ -59,6 +59,13 @@ class Reach:
         str | None,
         typer.Option(help="Log in as this role of the stack. Left out: as the master user."),
     ] = None
+    proxy: Annotated[
+        bool,
+        typer.Option(
+            "--proxy",
+            help="By the connection proxy, as a role: all that the tasks of services may reach. With --ca system.",
+        ),
+    ] = False
     via: Annotated[
         str | None,
         typer.Option(
@@ -105,16 +112,28 @@ class Database:
         return said
 
     def address(self, *, replica: bool = False) -> str:
+        """Raises Refusal where the stack has no replica, or no proxy."""
+        if self.reach.proxy:
+            return self._proxy_address(replica=replica)
         if not replica:
             return self.said["address"]
         if not self.said["replicaAddresses"]:
             raise Refusal(f"{self.platform} has no read replica. Leave out --replica.")
         return self.said["replicaAddresses"][0]
 
+    def _proxy_address(self, *, replica: bool) -> str:
+        if not self.said["proxyAddress"]:
+            raise Refusal(f"{self.platform} has no connection proxy. Leave out --proxy.")
+        if replica:
+            raise Refusal("The connection proxy leads to the writer. Leave out --proxy or --replica.")
+        return self.said["proxyAddress"]
+
     @cached_property
     def login(self) -> Login:
         """From Secrets Manager. Raises Refusal where there is no such role, or the secret holds something else."""
         role, arns = self.reach.role, self.said["roleSecretArns"]
+        if self.reach.proxy and not role:
+            raise Refusal(f"The connection proxy lets roles in only: --role {' or '.join(sorted(arns))}.")
         if role and role not in arns:
             raise Refusal(unknown("role", role, sorted(arns), of=" in this stack's outputs"))
         return self.read_login(arns[role] if role else self.said["masterSecretArn"])
@@ -222,7 +241,8 @@ class Database:
         if self.reach.via:
             return "Look whether the tunnel still stands, and whether it leads to this address."
         tunnel = (
-            f"`groundwork db tunnel --stack {self.platform.stack}` in a second shell opens one through a running "
+            f"`groundwork db tunnel{' --proxy' if self.reach.proxy else ''} --stack {self.platform.stack}` in a second "
+            f"shell opens one through a running "
             f"task, and --via localhost:{TUNNEL_PORT} uses it"
         )
         if vpn := self.platform.outputs.get("vpn"):

@@ -45,6 +45,7 @@ def tunnel(
     """Open a way to the database through a running task, until Ctrl-C; other commands take it by --via.
 
     It needs AWS CLI with its session manager plugin, and the right to start sessions. The session is on record at AWS.
+    Where the stack has a connection proxy, the tasks of its services reach that and not the database: add --proxy.
 
     \b
     Examples
@@ -54,6 +55,12 @@ def tunnel(
     platform = database.platform
     if platform.endpoint_url:
         raise Refusal(database.way_in())
+    if database.said["proxyAddress"] and not database.reach.proxy:
+        raise Refusal(
+            "The tasks of this stack's services reach its connection proxy, not the database itself. Add --proxy here, "
+            "and --proxy --role ROLE --ca system to each command that goes through; or join the stack's VPN, if it has "
+            "one."
+        )
     logins = list(database.said["roleSecretArns"].values())
     store = Store("the database", database.address(replica=replica), database.said["port"], logins)
     tunnels.begin(platform, store, service, local_port, dry_run=dry_run)

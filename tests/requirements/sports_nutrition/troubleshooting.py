@@ -108,10 +108,9 @@ def leaks(stack: Recording) -> None:
     "The pool is exhausted: raise `DB_POOL_SIZE`, find leaks, count connections, raise `max_connections`",
     "operator",
     note="`pool_max` in the system file, which the API gets as `DB_POOL_SIZE`; the commands count",
-    missing="for the first a way in: production's tasks reach the proxy only, so no tunnel leads to the database; "
-    "the VPN of `admin_access` would be one",
     commands=[
-        "db connections --by user",
+        "db tunnel --proxy",
+        "db connections --by user --proxy --role nutrition_api",
         'exec api -- sh -c \'psql "$DATABASE_URL" -c "SELECT count(*) FROM pg_stat_activity"\'',
     ],
     settings=["services.api.database.pool_max", "services.api.environment.DB_POOL_SIZE"],
@@ -127,11 +126,10 @@ def exhausted(stack: Recording) -> None:
     "L625-627",
     "Count connections by database and user",
     "operator",
-    note="the second from inside the API's task, as its role",
-    missing="for the first a way in: production's tasks reach the proxy only, so no tunnel leads to the database; "
-    "the VPN of `admin_access` would be one",
+    note="from outside by the proxy, which lets roles in only; the last from inside the API's task",
     commands=[
-        "db connections --by user",
+        "db tunnel --proxy",
+        "db connections --by user --proxy --role nutrition_api",
         'exec api -- sh -c \'psql "$DATABASE_URL" -c "SELECT datname, usename, count(*) FROM pg_stat_activity '
         "GROUP BY datname, usename\"'",
     ],
