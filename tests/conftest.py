@@ -1,10 +1,13 @@
 """What every test gets without asking."""
 
+import functools
 import gc
 import json
 
 import pulumi
 import pytest
+import typer.main
+import typer.testing
 
 from tests.requirements.table import Row
 
@@ -16,6 +19,8 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", r"ignore:.* has been deprecated:DeprecationWarning")
     # A worker keeps some thirty recorded stacks; walking through all of them again and again finds no garbage.
     gc.set_threshold(100_000, 50, 1000)
+    # Typer makes the whole tree of commands anew for each call of one: a tenth of a second, some thousand times.
+    setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))  # noqa: B010 it has another type
 
 
 def pytest_collection_modifyitems(items):

@@ -34,7 +34,11 @@ COMMANDS = [
     Expected("alerts status", 0, "85 OK"),
     Expected("alerts test --yes", 0, "critical"),
     Expected("network audit", 0, "All is as declared"),
-    Expected("network check --from core-matching --to database", 0, "is in the way"),
+    Expected(
+        "network check --from core-matching --to database",
+        1,
+        "`groundwork db bootstrap --stack local` fills it",
+    ),
     Expected("network check --from worker-ai --to cache:6379", 0, "is in the way"),
     Expected("verify env", 0, "variables are in revision"),
     Expected("targets", 1, "core-matching"),

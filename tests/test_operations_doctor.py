@@ -316,7 +316,13 @@ def test_the_engines_own_preview_tells_given_names_from_made_up_ones():
 
 def test_what_the_first_up_leaves_to_somebody():
     found = list(expects.check(real("prod")))
-    assert line(found, "secrets").figure == "empty after `up`: sentry-dsn"
+    secrets = line(found, "secrets")
+    assert (
+        secrets.figure
+        == "empty after `up`: database-role-rentfix-app, database-role-rentfix-worker, sentry-dsn"
+    )
+    assert "`groundwork secrets put NAME`" in secrets.todo
+    assert "`groundwork db bootstrap` makes logins of roles" in secrets.todo
     assert "oncall@rentfix.com (1), platform@rentfix.com (1)" in line(found, "e-mails").figure
     assert " USD a month at rest" in line(found, "cost").figure
     assert "at the prices" not in line(found, "cost").figure

@@ -20,6 +20,12 @@ GROUP = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/NAME/6d
 NOW = datetime.now(UTC)
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    """A suite may take longer than what counts as recent."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC))
+
+
 @pytest.fixture
 def stack(running):
     """RentalFix's two services in the emulator, and what is expected of them."""

@@ -94,7 +94,12 @@ def test_refusals(in_stack, in_system, line):
 
 def test_cors_needs_the_pages_that_may_call():
     lines = refusal(
-        {"ingress/cors": ABSENT}, {**system(), "services/core-matching/environment/CORS_ORIGIN": ABSENT}
+        {"ingress/cors": ABSENT},
+        {
+            **system(),
+            "services/core-matching/environment/CORS_ORIGIN": ABSENT,
+            "services/core-matching/checks": ABSENT,
+        },
     )
     assert lines == (
         f"{SYSTEM_FILE}: buckets.files.cors: needs ingress.cors, whose allow_origins are the pages that may call the "

@@ -93,6 +93,7 @@ def test_a_service_without_a_login_or_cors_has_fewer_names():
         worker + "environment": {},
         worker + "secrets": {},
         "services/core-matching/environment/CORS_ORIGIN": ABSENT,
+        "services/core-matching/checks": ABSENT,
     }
     settings = settle({"ingress/cors": None}, changes)
     service = settings.services["worker-ai"]

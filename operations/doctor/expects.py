@@ -8,6 +8,7 @@ from operations.doctor.declared import Declared, given
 from operations.doctor.line import Line, guarded, note, well, wrong
 from operations.platform import Platform
 from operations.report.costs import costs
+from operations.report.preview import Change
 
 SECRET, VERSION = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
@@ -77,16 +78,23 @@ def _secrets(declared: Declared) -> Line:
     filled = {
         secret.urn for version in declared.all(VERSION) for secret in declared.sources(version, "secretId")
     }
-    empty = sorted(
-        each.name.removeprefix("secret-") for each in declared.all(SECRET) if each.urn not in filled
-    )
+    empty = [each for each in declared.all(SECRET) if each.urn not in filled]
     if not empty:
         return well("secrets", "the stack fills all of them")
-    return note(
-        "secrets",
-        f"empty after `up`: {', '.join(empty)}",
-        "Have their values at hand: `groundwork secrets put NAME`.",
-    )
+    made = [each for each in empty if _is_made_by_bootstrap(each)]
+    put = [each.name.removeprefix("secret-") for each in empty if each not in made]
+    remedies = [
+        *(["Have their values at hand: `groundwork secrets put NAME`."] if put else []),
+        *(["`groundwork db bootstrap` makes logins of roles, and URLs that hold one."] if made else []),
+    ]
+    names = sorted([*put, *(each.name.removeprefix("secret-") for each in made)])
+    return note("secrets", f"empty after `up`: {', '.join(names)}", " ".join(remedies))
+
+
+def _is_made_by_bootstrap(secret: Change) -> bool:
+    """A role's login; or a URL, which Pulumi fills unless it holds the password of one."""
+    described = str(given(secret, "description"))
+    return secret.name.startswith("database-role-") or described.startswith("Put together")
 
 
 def _mails(declared: Declared) -> Line:

@@ -38,7 +38,9 @@ def login(network: Network, hops: Sequence[Hop]) -> Iterator[Link]:
     if problems := _empty(network, wanted):
         yield Link("login", False, f"{shortened(list(problems))}.", next(iter(problems.values())))
     elif wanted:
-        yield Link("login", True, f"{', '.join(_names(network, wanted))}: a value is there")
+        yield Link(
+            "login", True, f"{', '.join(name for _, name, _ in _known(network, wanted))}: a value is there"
+        )
     if others := _empty(network, [arn for arn in read if arn not in wanted]):
         said = f"{shortened(list(others))}: no new task of {source.name} starts without"
         yield Link("its secrets", None, said, next(iter(others.values())))
@@ -73,21 +75,22 @@ def _of_store(network: Network, target: End) -> list[str]:
     return [arn for arn in found if arn]
 
 
-def _names(network: Network, arns: Sequence[str]) -> list[str]:
-    names = {each.arn: each.name for each in known.every(network.platform)}
-    return [names.get(arn, arn.rpartition(":")[2]) for arn in arns]
+def _known(network: Network, arns: Sequence[str]) -> list[tuple[str, str, str]]:
+    """ARN, name, and the command that fills it."""
+    known_by_arn = {each.arn: each for each in known.every(network.platform)}
+    return [
+        (arn, each.name, each.filler)
+        if (each := known_by_arn.get(arn))
+        else (arn, arn.rpartition(":")[2], "pulumi up")
+        for arn in arns
+    ]
 
 
 def _empty(network: Network, arns: Sequence[str]) -> dict[str, str]:
     """What is wrong with each secret, and what to do about it; nothing of those that hold a value."""
     client, found = network.platform.client("secretsmanager"), {}
-    external, stack = network.platform.outputs["secretsToFill"], network.platform.stack
-    for arn, name in zip(arns, _names(network, arns), strict=True):
-        fill = (
-            f"`groundwork secrets put {name} --stack {stack}`"
-            if arn in external
-            else f"`pulumi up --stack {stack}`"
-        )
+    stack = network.platform.stack
+    for arn, name, filler in _known(network, arns):
         try:
             said: Said = client.describe_secret(SecretId=arn)
         except client.exceptions.ResourceNotFoundException:
@@ -100,7 +103,7 @@ def _empty(network: Network, arns: Sequence[str]) -> dict[str, str]:
                 f"`aws secretsmanager restore-secret --secret-id {arn}` keeps it."
             )
         elif not any("AWSCURRENT" in each for each in said.get("VersionIdsToStages", {}).values()):
-            found[f"The secret {name} is empty"] = f"{fill} fills it."
+            found[f"The secret {name} is empty"] = f"`{filler} --stack {stack}` fills it."
     return found
 
 

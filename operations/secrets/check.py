@@ -65,11 +65,8 @@ def look(client: Any, secret: Known, key: bytes) -> Seen:
 
 
 def _remedy(secret: Known) -> str:
-    if secret.is_made_by_bootstrap:
-        return "`groundwork db bootstrap` makes it"
-    if secret.origin is known.Origin.external:
-        return f"`groundwork secrets put {secret.name}`"
-    return "`pulumi up` fills it"
+    verb = {"pulumi up": " fills it", "groundwork db bootstrap": " makes it"}.get(secret.filler, "")
+    return f"`{secret.filler}`{verb}"
 
 
 def shared(seen: Sequence[Seen], others: Sequence[Seen], other: str) -> dict[str, list[str]]:

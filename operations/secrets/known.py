@@ -56,6 +56,13 @@ class Known:
         """By the stack's task `bootstrap`, and never by Pulumi."""
         return self.origin is Origin.role or self.holds_role_password
 
+    @property
+    def filler(self) -> str:
+        """The command that gives it its first value."""
+        if self.is_made_by_bootstrap:
+            return "groundwork db bootstrap"
+        return f"groundwork secrets put {self.name}" if self.origin is Origin.external else "pulumi up"
+
     def problems(self, value: str) -> list[str]:
         """What is wrong with a value, without the value. What is put together is judged by its parts."""
         if self.origin is Origin.composed:
