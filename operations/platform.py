@@ -186,6 +186,11 @@ def explained() -> Generator[None]:
             "What was asked last was answered with a web page, not by AWS: an emulator has not every operation, and "
             "a proxy on the way has none."
         )
+    except RuntimeError as error:
+        # botocore says it so of credentials in the environment, and has no class for it.
+        if "credentials are still expired" not in str(error):
+            raise
+        exits.refuse("The session that this shell has is over. Sign in again (`aws sso login`).")
     except BotoCoreError as error:
         exits.refuse(
             f"AWS could not be asked: {error}. Look at the credentials (`aws sts get-caller-identity`)."

@@ -77,7 +77,8 @@ def signed_in(monkeypatch, tmp_path):
     return monkeypatch
 
 
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+# Botocore has a clock of its own, by which this is long to come.
+NOW = datetime(2099, 11, 26, 12, tzinfo=UTC)
 
 
 def session():
@@ -106,11 +107,17 @@ def test_a_key_that_does_not_expire_is_told(signed_in):
 
 @pytest.mark.parametrize(
     ("until", "expected"),
-    [("2026-11-26T12:59:00+00:00", State.wrong), ("2026-11-26T13:00:00+00:00", State.well)],
+    [("2099-11-26T12:59:00+00:00", State.wrong), ("2099-11-26T13:00:00+00:00", State.well)],
 )
 def test_a_session_lasts_the_hour_of_an_up(signed_in, until, expected):
     by_environment(signed_in, until=until)
     assert line(session(), "session").state is expected
+
+
+def test_a_session_that_is_over_is_told(signed_in):
+    by_environment(signed_in, until="2020-01-01T00:00:00+00:00")
+    found = line(session(), "session")
+    assert (found.state, found.figure) == (State.wrong, "the session that this shell has is over")
 
 
 def test_a_session_that_does_not_tell_when_it_ends(signed_in):

@@ -154,6 +154,10 @@ def test_what_aws_refuses_is_a_sentence(error, sentence):
         (Refusal("Not like this."), "Not like this."),
         (refused("X", "No."), "AWS refused RunTask: No (X)."),
         (EndpointConnectionError(endpoint_url="https://ecs"), "AWS could not be asked: Could not connect"),
+        (
+            RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+            "The session that this shell has is over. Sign in again",
+        ),
         (ResponseParserError("invalid XML: <html>"), "answered with a web page, not by AWS"),
     ],
 )
@@ -164,9 +168,10 @@ def test_what_stops_a_command_is_told_and_ends_it_with_2(capsys, error, sentence
     assert sentence in capsys.readouterr().err
 
 
-def test_a_programmers_fault_is_not_hidden():
-    with pytest.raises(KeyError), explained():
-        raise KeyError("x")
+@pytest.mark.parametrize("fault", [KeyError("x"), RuntimeError("x")])
+def test_a_programmers_fault_is_not_hidden(fault):
+    with pytest.raises(type(fault)), explained():
+        raise fault
 
 
 class TestConfirm:

@@ -49,7 +49,12 @@ def session(boto3_session: Any, now: datetime) -> Iterator[Line]:
     if credentials is None:
         yield wrong(what, "nobody is signed in", "`aws sso login`, and `export AWS_PROFILE=...`.")
         return
-    if not credentials.get_frozen_credentials().token:
+    try:
+        token = credentials.get_frozen_credentials().token
+    except RuntimeError:  # botocore's word for a session that has ended
+        yield wrong(what, "the session that this shell has is over", SIGN_IN)
+        return
+    if not token:
         yield note(
             what,
             f"an access key that does not expire ({credentials.method})",
