@@ -4,6 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
+import typer.main
+
+from operations.__main__ import app
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("components", "settings", "wiring", "policies", "local", "operations", "tests")
@@ -100,3 +103,16 @@ def test_every_component_has_tests():
     components = {path.stem for path in (ROOT / "components").glob("[!_]*.py")}
     tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
     assert components <= tested
+
+
+def test_every_command_shows_how_it_is_typed_and_what_changes_something_can_be_tried_first():
+    def commands(command, path):
+        for name, each in getattr(command, "commands", {"": command} if path else {}).items():
+            yield from commands(each, f"{path} {name}") if name else [(path, each)]
+
+    found = dict(commands(typer.main.get_command(app), "groundwork"))
+    assert len(found) > 80
+    for path, command in found.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert "Example" in command.help, path
+        assert "--dry-run" in options or "--yes" not in options, path

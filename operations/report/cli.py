@@ -58,6 +58,10 @@ def command(
       0  nothing with data is lost, or all of it is acknowledged
       2  a file is not what it should be
       3  something with data would be lost, and nobody has acknowledged it; the comment is written all the same
+
+    \b
+    Example
+      pulumi preview --json --show-sames > preview.json && groundwork report --preview preview.json
     """
     said = [acknowledge, _text(acknowledge_file) if acknowledge_file else ""]
     report = build(
