@@ -471,7 +471,7 @@ def test_what_is_well_wants_nobody():
 def test_of_a_cluster_its_members_are_seen(cloud):
     cloud.says("DescribeDBClusters", {"DBClusters": [dict(cluster().said)]})
     cloud.says("DescribeDBInstances", lambda given: {"DBInstances": [{**instance().said, **given}]})
-    found = status.members(cloud, cloud.client("rds"))
+    found = instances.everything(cloud, cloud.client("rds"))
     assert [(kind, each.identifier) for kind, each in found] == [
         ("cluster", IDENTIFIER),
         ("writer", f"{IDENTIFIER}-2"),

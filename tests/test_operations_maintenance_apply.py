@@ -208,6 +208,22 @@ def test_each_is_applied_and_waited_for_one_after_the_other(cloud, stores, groun
     assert len(clock.sleeps) >= 4
 
 
+def test_what_elasticache_has_stopped_is_told_and_begun_again_by_the_same_command(cloud, stores, groundwork):
+    stores.updates = [update()]
+    cloud.says(
+        "BatchApplyUpdateAction", lambda _: stores.updates[0].update(UpdateActionStatus="stopped") or {}
+    )
+    said = groundwork("--yes", code=1)
+    assert (
+        "ElastiCache has stopped valkey-patch of rentfix-queue half-way. The same command begins it"
+        in said.stderr
+    )
+    cloud.says("BatchApplyUpdateAction", stores.update)
+    groundwork("--yes")
+    assert stores.updates == []
+    assert len(cloud.calls("BatchApplyUpdateAction")) == 2
+
+
 def test_what_has_begun_is_waited_for_and_not_begun_again(cloud, stores, groundwork):
     stores.actions["rentfix-primary"] = [action(OptInStatus="immediate")]
     stores.updates = [update(status="in-progress")]

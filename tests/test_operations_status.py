@@ -168,14 +168,14 @@ def test_the_database_shows_its_state_and_how_far_replicas_are_behind(cloud):
     cloud.client("rds").create_db_instance_read_replica(
         DBInstanceIdentifier="rentfix-replica-1", SourceDBInstanceIdentifier="rentfix-primary"
     )
-    cloud.says("GetMetricData", {"MetricDataResults": [{"Id": "lag0", "Values": [4.0, 3.0]}]})
+    cloud.says("GetMetricData", {"MetricDataResults": [{"Id": "each0", "Values": [4.0, 3.0]}]})
     part = stores.database(cloud)
     assert [(row["database"], row["is"], row["state"], row["lag_s"]) for row in part.rows] == [
         ("rentfix-primary", "primary", "available", None),
         ("rentfix-replica-1", "replica", "available", 4.0),
     ]
     assert part.needs == []
-    cloud.says("GetMetricData", {"MetricDataResults": [{"Id": "lag0", "Values": [600.0]}]})
+    cloud.says("GetMetricData", {"MetricDataResults": [{"Id": "each0", "Values": [600.0]}]})
     assert stores.database(cloud).needs == [
         "rentfix-replica-1 is 10 min 00 s behind. `groundwork db activity --replica`."
     ]

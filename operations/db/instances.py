@@ -51,6 +51,11 @@ class Described:
         return sorted(members, key=lambda member: not member["IsClusterWriter"])
 
     @property
+    def pending_changes(self) -> list[str]:
+        """What waits for the maintenance window, by RDS' names."""
+        return [key for key, value in sorted((self.said.get("PendingModifiedValues") or {}).items()) if value]
+
+    @property
     def keeps_password(self) -> bool:
         """RDS makes and rotates the master user's password itself."""
         return bool(self.said.get("MasterUserSecret"))
@@ -134,6 +139,21 @@ def replicas(rds: Any, database: Described) -> list[Described]:
     names = sorted(database.said.get("ReadReplicaDBInstanceIdentifiers", []))
     found = [get_instance(rds, name) for name in names if ":" not in name]
     return [each for each in found if each is not None]
+
+
+def everything(platform: Platform, rds: Any) -> list[tuple[str, Described]]:
+    """What it is, and RDS' description: the cluster with its members, or the primary with its replicas.
+
+    Raises Refusal as `find` does.
+    """
+    database = find(platform, rds)
+    if not database.is_cluster:
+        return [("primary", database), *(("replica", each) for each in replicas(rds, database))]
+    found = [("cluster", database)]
+    for each in database.members:
+        if said := get_instance(rds, each["DBInstanceIdentifier"]):
+            found.append(("writer" if each["IsClusterWriter"] else "reader", said))
+    return found
 
 
 def wait_available(rds: Any, identifier: str, patience: Patience, *, otherwise: str) -> Described:

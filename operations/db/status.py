@@ -33,19 +33,6 @@ METRIC_MINUTES = 10
 GIB = 1024**3
 
 
-def members(platform: Platform, rds: Any) -> list[tuple[str, Described]]:
-    """What it is, and RDS' description: the cluster with its members, or the primary with its replicas."""
-    database = instances.find(platform, rds)
-    if database.is_cluster:
-        found = [("cluster", database)]
-        for each in database.members:
-            said = instances.get_instance(rds, each["DBInstanceIdentifier"])
-            if said:
-                found.append(("writer" if each["IsClusterWriter"] else "reader", said))
-        return found
-    return [("primary", database), *(("replica", each) for each in instances.replicas(rds, database))]
-
-
 def measured(platform: Platform, metric: str, statistic: str, identifiers: list[str]) -> dict[str, float]:
     """The newest value by identifier, as CloudWatch has it; one that tells nothing is left out."""
     if not identifiers:
@@ -79,7 +66,6 @@ def measured(platform: Platform, metric: str, statistic: str, identifiers: list[
 
 def row(kind: str, each: Described, lag_s: float | None, free: float | None) -> Row:
     said = each.said
-    pending = sorted(key for key, value in (said.get("PendingModifiedValues") or {}).items() if value)
     certificate = said.get("CertificateDetails") or {}
     size = said.get("AllocatedStorage")
     return {
@@ -93,7 +79,7 @@ def row(kind: str, each: Described, lag_s: float | None, free: float | None) -> 
         "storage_bytes": size * GIB if size else None,
         "free_bytes": free,
         "lag_s": lag_s,
-        "pending": pending,
+        "pending": each.pending_changes,
         "authority": certificate.get("CAIdentifier") or said.get("CACertificateIdentifier", ""),
         "certificate until": certificate.get("ValidTill"),
     }
@@ -157,7 +143,7 @@ def status(
     with explained():
         platform, now = opened(system, stack, outputs), datetime.now(UTC)
         rds = platform.client("rds")
-        found = members(platform, rds)
+        found = instances.everything(platform, rds)
         names = [each.identifier for kind, each in found if kind != "cluster"]
         behind = [each.identifier for kind, each in found if kind in ("replica", "reader")]
         lags = measured(platform, "ReplicaLag", "Maximum", behind)

@@ -26,11 +26,12 @@ from operations.platform import (
     opened,
 )
 from operations.show import show
-from operations.waits import Look, Patience, carried_out
+from operations.waits import Failed, Look, Patience, carried_out
 
 # ElastiCache API, UpdateAction: those that nobody has begun, and those that go on by themselves.
 NOT_BEGUN = ["not-applied", "scheduled", "waiting-to-start"]
 UNDER_WAY = ["in-progress", "stopping"]
+STOPPED = "stopped"
 # RDS API, PendingMaintenanceAction: what was opted into already, and only has to be waited for.
 AT_ONCE = "immediate"
 
@@ -60,14 +61,11 @@ def of_the_database(platform: Platform) -> Iterator[Waiting]:
     if not platform.outputs.get("database"):
         return
     rds = platform.client("rds")
-    primary = instances.find(platform, rds)
-    members = [each["DBInstanceIdentifier"] for each in primary.members]
-    also = [each for each in (instances.get_instance(rds, name) for name in members) if each]
-    for each in [primary, *also, *instances.replicas(rds, primary)]:
+    for _, each in instances.everything(platform, rds):
         for action in _actions(rds, each.arn):
             yield _of_rds(rds, each, action)
-        if (pending := _modified(each)) and not each.is_cluster:
-            yield _of_window(rds, each, pending)
+        if each.pending_changes and not each.is_cluster:
+            yield _of_window(rds, each)
 
 
 def _actions(rds: Any, arn: str) -> list[dict[str, Any]]:
@@ -100,21 +98,17 @@ def _of_rds(rds: Any, database: instances.Described, action: dict[str, Any]) -> 
     )
 
 
-def _modified(database: instances.Described) -> list[str]:
-    """Changes that wait for the window. A password is taken at once, and so never waits."""
-    return [key for key, value in sorted((database.said.get("PendingModifiedValues") or {}).items()) if value]
-
-
-def _of_window(rds: Any, database: instances.Described, pending: Sequence[str]) -> Waiting:
+def _of_window(rds: Any, database: instances.Described) -> Waiting:
+    """Changes that wait. A password is taken at once, and so never does."""
     name = database.identifier
 
     def is_left() -> bool:
         seen = instances.get_instance(rds, name)
-        return seen is None or seen.status != "available" or bool(_modified(seen))
+        return seen is None or seen.status != "available" or bool(seen.pending_changes)
 
     return Waiting(
         store=name,
-        what=", ".join(pending),
+        what=", ".join(database.pending_changes),
         why="a change by `pulumi up` or by hand that was left to the window",
         # RDS API, ModifyDBInstance: with ApplyImmediately the whole queue of pending changes is taken.
         begin=lambda: rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True),
@@ -128,7 +122,7 @@ def of_the_caches(platform: Platform) -> Iterator[Waiting]:
     groups = {each["replicationGroupId"]: name for name, each in platform.outputs["caches"].items()}
     if groups:
         client = platform.client("elasticache")
-        for action in _updates(client, list(groups), [*NOT_BEGUN, *UNDER_WAY]):
+        for action in _updates(client, list(groups), [*NOT_BEGUN, *UNDER_WAY, STOPPED]):
             yield _of_elasticache(client, groups[action["ReplicationGroupId"]], action)
 
 
@@ -155,13 +149,21 @@ def _of_elasticache(client: Any, cache: str, action: dict[str, Any]) -> Waiting:
                 f"ElastiCache does not apply {name} to {group}: {each.get('ErrorMessage') or 'no reason given'}."
             )
 
+    def is_left() -> bool:
+        left = _updates(client, [group], [*NOT_BEGUN, *UNDER_WAY, STOPPED], name)
+        if any(each["UpdateActionStatus"] == STOPPED for each in left):
+            raise Failed(
+                f"ElastiCache has stopped {name} of {group} half-way. The same command begins it again."
+            )
+        return bool(left)
+
     about = f"{action.get('ServiceUpdateSeverity', '')} {action.get('ServiceUpdateType', '')}".strip()
     return Waiting(
         store=f"cache {cache}",
         what=name,
         why=about or "ElastiCache gives no reason",
         begin=begin,
-        is_left=lambda: bool(_updates(client, [group], [*NOT_BEGUN, *UNDER_WAY], name)),
+        is_left=is_left,
         is_begun=action["UpdateActionStatus"] in UNDER_WAY,
     )
 

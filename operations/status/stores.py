@@ -7,12 +7,11 @@ from typing import Any
 from operations import show
 from operations.db import instances
 from operations.db.aws_reboot import is_pending
+from operations.db.status import LAG_S, measured
 from operations.platform import Platform
 from operations.show import Row
 from operations.status.part import Part
 
-LAG_S = 60
-METRIC_MINUTES = 10
 SOON = timedelta(days=7)
 
 
@@ -23,7 +22,7 @@ def database(platform: Platform) -> Part:
     rds = platform.client("rds")
     primary = instances.find(platform, rds)
     replicas = instances.replicas(rds, primary)
-    lags = _lags(platform, [each.identifier for each in replicas])
+    lags = measured(platform, "ReplicaLag", "Maximum", [each.identifier for each in replicas])
     for each in [primary, *replicas]:
         lag = lags.get(each.identifier)
         part.rows.append(
@@ -48,35 +47,6 @@ def database(platform: Platform) -> Part:
                 f"{each.identifier} waits for a restart to take parameters. `groundwork db reboot-if-pending`."
             )
     return part
-
-
-def _lags(platform: Platform, replicas: Sequence[str]) -> dict[str, float]:
-    """Seconds behind, by identifier; of one that tells none it has none."""
-    if not replicas:
-        return {}
-    now = datetime.now(UTC)
-    queries = [
-        {
-            "Id": f"lag{number}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/RDS",
-                    "MetricName": "ReplicaLag",
-                    "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": name}],
-                },
-                "Period": 60,
-                "Stat": "Maximum",
-            },
-        }
-        for number, name in enumerate(replicas)
-    ]
-    answer = platform.client("cloudwatch").get_metric_data(
-        MetricDataQueries=queries, StartTime=now - timedelta(minutes=METRIC_MINUTES), EndTime=now
-    )
-    found = {each["Id"]: each["Values"] for each in answer["MetricDataResults"]}
-    return {
-        name: found[f"lag{number}"][0] for number, name in enumerate(replicas) if found.get(f"lag{number}")
-    }
 
 
 def caches(platform: Platform) -> Part:
@@ -144,8 +114,8 @@ def maintenance(platform: Platform) -> Part:
         part.rows.append(row)
         if forced is not None and forced - now < SOON:
             part.needs.append(
-                f"AWS does {row['what']} to {row['store']} by {forced:%Y-%m-%d %H:%M} whatever the window. Choose the "
-                "hour in the console of RDS or ElastiCache."
+                f"AWS does {row['what']} to {row['store']} by {forced:%Y-%m-%d %H:%M} whatever the window. "
+                "`groundwork maintenance apply-now` does it in an hour that you choose."
             )
     return part
 
