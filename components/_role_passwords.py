@@ -16,7 +16,9 @@ PASSWORD_LENGTH = 48
 # a template from looking like a URL with a password in it.
 LOGIN, VALUE = "login", "value"
 
-_COMMON = """
+# What a task needs that keeps logins in Secrets Manager, in a `folder` of its own: {folder} and {length} are filled in.
+# `make`, `choose` and `login` leave what they found in `version` and `password`; VERSION is the operator's.
+COMMON = """
 umask 077
 cd {folder}
 ask() {{ aws secretsmanager "$@" --output text < /dev/null; }}
@@ -40,6 +42,39 @@ put() {{
   ask put-secret-value --secret-id "$1" --secret-string file://{folder}/new --version-stages "$2" --query VersionId &&
     rm new
 }}
+make() {{
+  password=$(ask get-random-password --exclude-punctuation --password-length {length} --query RandomPassword)
+  printf '{{"username":"%s","password":"%s"}}' "$1" "$password" > new
+  version=$(put "$2" "$3")
+}}
+choose() {{
+  version=$4
+  if [ -n "$VERSION" ]; then
+    version=$VERSION
+    echo "$1: an earlier password comes back"
+    return
+  fi
+  if has AWSPENDING; then version=$(id_of "$3" AWSPENDING); fi
+  if [ "$version" = "$4" ]; then
+    make "$2" "$3" AWSPENDING
+    echo "$1: a new password is made"
+  else
+    echo "$1: a new password was made before"
+  fi
+}}
+promote() {{
+  current=$(id_of "$1" AWSCURRENT)
+  if [ "$current" != "$2" ]; then
+    ask update-secret-version-stage --secret-id "$1" --version-stage AWSCURRENT \\
+      --move-to-version-id "$2" --remove-from-version-id "$current" > /dev/null
+  fi
+  look "$1"
+  if has AWSPENDING; then
+    # Else the next rotation would take it for one that was begun.
+    ask update-secret-version-stage --secret-id "$1" --version-stage AWSPENDING \\
+      --remove-from-version-id "$(id_of "$1" AWSPENDING)" > /dev/null
+  fi
+}}
 """
 
 _MAKE = """
@@ -49,11 +84,6 @@ if [ -n "$ROLE" ]; then
 $ROLES" in *"
 $ROLE "*) ;; *) echo "The database has no role $ROLE: nothing is changed" >&2; exit 64 ;; esac
 fi
-make() {{
-  password=$(ask get-random-password --exclude-punctuation --password-length {length} --query RandomPassword)
-  printf '{{"username":"%s","password":"%s"}}' "$1" "$password" > new
-  version=$(put "$2" "$3")
-}}
 printf '%s\\n' "$ROLES" | while read -r role variable arn; do
   [ -n "$role" ] || continue
   look "$arn"
@@ -65,20 +95,9 @@ printf '%s\\n' "$ROLES" | while read -r role variable arn; do
     is_new=yes
     echo "$role: a password is made"
   fi
-  if [ "$role" = "$ROLE" ] && [ -n "$VERSION" ]; then
-    version=$VERSION
-    printf '%s %s\\n' "$arn" "$version" > promote
-    echo "$role: an earlier password comes back"
-  elif [ "$role" = "$ROLE" ] && [ -z "$is_new" ]; then
-    pending=$version
-    if has AWSPENDING; then pending=$(id_of "$arn" AWSPENDING); fi
-    if [ "$pending" = "$version" ]; then
-      make "$role" "$arn" AWSPENDING
-      echo "$role: a new password is made"
-    else
-      version=$pending
-      echo "$role: a new password was made before"
-    fi
+  # The first value of a role is no rotation.
+  if [ "$role" = "$ROLE" ] && {{ [ -n "$VERSION" ] || [ -z "$is_new" ]; }}; then
+    choose "$role" "$role" "$arn" "$version"
     printf '%s %s\\n' "$arn" "$version" > promote
   fi
   login "$arn" --version-id "$version"
@@ -111,17 +130,7 @@ encode() {{
 }}
 if [ -f promote ]; then
   read -r arn version < promote
-  current=$(id_of "$arn" AWSCURRENT)
-  if [ "$current" != "$version" ]; then
-    ask update-secret-version-stage --secret-id "$arn" --version-stage AWSCURRENT \\
-      --move-to-version-id "$version" --remove-from-version-id "$current" > /dev/null
-  fi
-  look "$arn"
-  if has AWSPENDING; then
-    # Else the next rotation would take it for one that was begun.
-    ask update-secret-version-stage --secret-id "$arn" --version-stage AWSPENDING \\
-      --remove-from-version-id "$(id_of "$arn" AWSPENDING)" > /dev/null
-  fi
+  promote "$arn" "$version"
   rm promote
   echo "$ROLE: PostgreSQL and Secrets Manager have the same password"
 fi
@@ -170,7 +179,7 @@ def make(folder: str) -> str:
 
     ROLES has a line a role (`roles_line`). ROLE names one that gets a new password; with VERSION, the version's own.
     """
-    return (_COMMON + _MAKE).format(folder=folder, length=PASSWORD_LENGTH).strip()
+    return (COMMON + _MAKE).format(folder=folder, length=PASSWORD_LENGTH).strip()
 
 
 def set_them(folder: str) -> str:
@@ -183,4 +192,4 @@ def publish(folder: str) -> str:
 
     URLS has a line a URL: the secret's name, its ARN, and the template, with placeholders for what is secret.
     """
-    return (_COMMON + _PUBLISH).format(folder=folder, login=LOGIN).strip()
+    return (COMMON + _PUBLISH).format(folder=folder, length=PASSWORD_LENGTH, login=LOGIN).strip()

@@ -41,9 +41,10 @@ _USERNAME = re.compile(r"[A-Za-z0-9_.-]{2,100}")
 class BrokerArgs:
     """`maintenance_window` is "sun:05:00", in UTC; Amazon MQ decides how long it lasts.
 
-    `password` is one that Amazon MQ takes: 12 to 250 characters, no comma, colon or equals sign. Of `subnet_ids`
-    (one for each zone) a single instance uses the first. `log_retention_days` is set every day, by a schedule: Amazon
-    MQ makes the log groups itself, named after an id that nobody knows before.
+    `password` is one that Amazon MQ takes: 12 to 250 characters, no comma, colon or equals sign; it is the user's
+    when the broker is made, and no later one reaches it from here. Of `subnet_ids` (one for each zone) a single
+    instance uses the first. `log_retention_days` is set every day, by a schedule: Amazon MQ makes the log groups
+    itself, named after an id that nobody knows before.
     """
 
     engine_version: str
@@ -128,7 +129,13 @@ class Broker(pulumi.ComponentResource):
             },
             logs={"general": True},
             tags={**args.tags, "Name": name},
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Amazon MQ changes no user of RabbitMQ, and the provider lets such a change pass as if it were done.
+                ignore_changes=["users"],
+                protect=args.protect,
+                retain_on_delete=args.protect,
+            ),
         )
 
         self.id = broker.id

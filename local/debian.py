@@ -1,8 +1,8 @@
 """Programs that tests need, out of Debian's packages: unpacked under .local, installed nowhere, no service started.
 
-promtool, nginx, PostgreSQL with PostGIS and a Redis with TLS are on no package registry but this one: built from its Go
-module promtool takes five minutes and 1.8 GB, and the Redis of PyPI's wheels is old, or speaks no TLS. A program that
-the machine has is taken as it is. Which version there is, the machine's release of Debian decides.
+promtool, nginx, PostgreSQL with PostGIS, RabbitMQ and a Redis with TLS are on no package registry but this one: built
+from its Go module promtool takes five minutes and 1.8 GB, and the Redis of PyPI's wheels is old, or speaks no TLS. A
+program that the machine has is taken as it is. Which version there is, the machine's release of Debian decides.
 """
 
 import fcntl
@@ -46,6 +46,11 @@ def _has_postgis(postgres: Path) -> bool:
     return (Path(answer.strip()) / "extension" / "postgis.control").exists()
 
 
+def _is_rabbitmqs_own(program: Path) -> bool:
+    """Debian has another one on PATH, which changes the user first."""
+    return program.parent.parent.name.startswith("rabbitmq_server-")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """`path` in a Debian is where the program is, as a pattern. `packages` and their dependencies that match `parts`
@@ -67,6 +72,12 @@ PROGRAMS: Mapping[str, Wanted] = {
     "promtool": Wanted(path="usr/bin/promtool", packages=["prometheus"], parts=["promtool"], libraries=[]),
     "redis-server": Wanted(path="usr/bin/redis-server", packages=["redis-server"], parts=["redis-*"]),
     "nginx": Wanted(path="usr/sbin/nginx", packages=["nginx"]),
+    "rabbitmq-server": Wanted(
+        path="usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
+        packages=["rabbitmq-server"],
+        parts=["erlang-*"],
+        suits=_is_rabbitmqs_own,
+    ),
     # PyPI's shellcheck downloads it from elsewhere.
     "shellcheck": Wanted(path="usr/bin/shellcheck", packages=["shellcheck"]),
     "jq": Wanted(path="usr/bin/jq", packages=["jq"]),

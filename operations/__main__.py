@@ -13,6 +13,7 @@ from operations import (
     images,
     incident,
     maintenance,
+    migrations,
     network,
     nightly,
     plans,
@@ -25,6 +26,7 @@ from operations import (
 from operations.doctor import doctor
 from operations.perf.command import perf
 from operations.policy import commands as policy
+from operations.repo import repo
 from operations.report import command as report
 from operations.status import status
 from operations.verify import health, targets, verify
@@ -55,7 +57,7 @@ app.command("verify")(verify)
 app.command("health")(health)
 app.command("targets")(targets)
 app.command("run")(tasks.run)
-app.command("migrate")(tasks.migrate)
+app.command("migrate")(migrations.migrate)
 app.command("seed")(tasks.seed)
 app.add_typer(services.app, name="service")
 app.command("deploy")(services.deploy.deploy)
@@ -68,6 +70,7 @@ app.command("probe")(probe.probe)
 app.command("perf")(perf)
 app.command("nightly")(nightly.nightly)
 app.command("report")(report)
+app.command("repo")(repo)
 app.command("comment")(comments.comment)
 
 

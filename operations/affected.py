@@ -13,6 +13,7 @@ import typer
 
 from operations import stack_files
 from operations.exits import refuse
+from operations.platform import JsonFormatOption
 from operations.stack_files import Refusal, Stack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -269,6 +270,7 @@ def affected(
     format: Annotated[
         Literal["text", "json", "matrix"], typer.Option(help="matrix: for a GitHub job's strategy.")
     ] = "text",
+    json_output: JsonFormatOption = False,
     deployed: Annotated[
         Path | None,
         typer.Option(
@@ -324,10 +326,10 @@ def affected(
         if not stack or each.stack.stack in stack
         if each.stack.stack not in (without or [])
     ]
-    if format == "matrix":
-        typer.echo(as_matrix(each for each in chosen if each.reasons))
-    elif format == "json":
+    if json_output or format == "json":
         typer.echo(as_json(chosen, gone))
+    elif format == "matrix":
+        typer.echo(as_matrix(each for each in chosen if each.reasons))
     else:
         typer.echo(as_text(chosen, gone))
 

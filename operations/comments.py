@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from operations.exits import refuse
+from operations.platform import JsonOption
+from operations.show import as_text
 
 # By this line the pipeline finds its own comment again, and updates it.
 MARKER = "<!-- groundwork -->"
@@ -54,6 +56,7 @@ def comment(
     expect: Annotated[
         list[str] | None, typer.Option(help="A stack that should have a report; may be repeated.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Join the reports of several stacks (`groundwork report`) into one comment that GitHub takes.
 
@@ -66,6 +69,7 @@ def comment(
     found = {path.stem: path.read_text(encoding="utf-8") for path in sorted(reports.glob("*.md"))}
     wanted = expect or list(found)
     ordered = {name: found[name] for name in [*wanted, *found] if name in found}
-    output.write_text(
-        joined(ordered, [name for name in wanted if name not in found], run_url), encoding="utf-8"
-    )
+    missing = [name for name in wanted if name not in found]
+    output.write_text(joined(ordered, missing, run_url), encoding="utf-8")
+    if as_json:
+        typer.echo(as_text({"output": str(output), "reports": list(ordered), "missing": missing}))

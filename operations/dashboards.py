@@ -2,7 +2,6 @@
 
 import json
 import re
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -14,9 +13,9 @@ from typing import Any
 from operations.platform import Refusal
 from operations.show import printable
 from operations.waits import Failed
+from operations.web_api import NoRedirect, body_of, message, reason
 
 GRAFANA_COM = "https://grafana.com"
-TIMEOUT_S = 30
 # The largest on grafana.com are below 1 MB.
 MAX_BYTES = 10 * 1024**2
 MAX_UID = 40  # Grafana's Dashboard HTTP API, "Identifier (id) vs unique identifier (uid)"
@@ -86,7 +85,7 @@ def of_grafana_com(number: int) -> Dashboard:
         raise Refusal(f"{source}: grafana.com {told}.") from None
     except (OSError, HTTPException) as problem:
         raise Refusal(
-            f"{source}: grafana.com cannot be reached ({_reason(problem)}). Download it where there is internet, and "
+            f"{source}: grafana.com cannot be reached ({reason(problem)}). Download it where there is internet, and "
             "give the file: --file."
         ) from None
     except ValueError:
@@ -109,13 +108,6 @@ def _dashboard(content: Any, source: str, uid: str) -> Dashboard:
     if not isinstance(content, dict) or not content.get("title"):
         raise Refusal(f"{source} is no JSON of a dashboard: it has no title.")
     return Dashboard(content, content.get("uid") or uid, source)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is for one host alone."""
-
-    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any) -> None:  # noqa: ARG002
-        return None
 
 
 @dataclass(frozen=True)
@@ -172,33 +164,15 @@ class Workspace:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         try:
-            return _asked(request, _NoRedirect())
+            return _asked(request, NoRedirect())
         except urllib.error.HTTPError as refused:
-            raise Failed(f"Grafana refused {method} {path}: {_message(refused)} ({refused.code}).") from None
+            raise Failed(f"Grafana refused {method} {path}: {message(refused)} ({refused.code}).") from None
         except (OSError, HTTPException) as problem:
-            raise Failed(f"Grafana at {self.host} cannot be reached: {_reason(problem)}.") from None
+            raise Failed(f"Grafana at {self.host} cannot be reached: {reason(problem)}.") from None
         except ValueError:
             raise Failed(f"Grafana's answer to {method} {path} is not JSON.") from None
 
 
 def _asked(request: urllib.request.Request, *handlers: urllib.request.BaseHandler) -> Any:
     """Raises HTTPError, OSError and HTTPException, and ValueError for what is no JSON or is too large."""
-    https = urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    with urllib.request.build_opener(https, *handlers).open(request, timeout=TIMEOUT_S) as answer:
-        body = answer.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise ValueError("too large")
-    return json.loads(body)
-
-
-def _reason(problem: Exception) -> str:
-    return str(getattr(problem, "reason", problem))
-
-
-def _message(refused: urllib.error.HTTPError) -> str:
-    """What Grafana says about it, in its own words."""
-    try:
-        said = json.loads(refused.read(MAX_BYTES)).get("message")
-    except (ValueError, AttributeError, OSError):
-        said = None
-    return printable(str(said or "no reason given"))[:200].rstrip(".")
+    return json.loads(body_of(request, *handlers, most_bytes=MAX_BYTES))

@@ -10,6 +10,7 @@ import typer
 
 from operations.exits import FOUND, refuse
 from operations.notices import Format, Notice, render
+from operations.platform import JsonFormatOption
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("policies/config/*.json", "policies.*.json", "systems/*/policies.*.json")
@@ -79,6 +80,7 @@ def exemptions(
         int, typer.Option(min=0, help="Days from today; one that ends later is not told.")
     ] = 30,
     format: Annotated[Format, typer.Option(help="How they are written.")] = "text",
+    json_output: JsonFormatOption = False,
 ) -> None:
     """Exemptions from policies that end soon, or have ended.
 
@@ -98,5 +100,6 @@ def exemptions(
     except Unreadable as problem:
         refuse(str(problem))
     soon = list(due(found, datetime.now(UTC).date(), within))
-    typer.echo(render(soon, format, nothing=f"None of {len(found)} exemptions ends within {within} days."))
+    nothing = f"None of {len(found)} exemptions ends within {within} days."
+    typer.echo(render(soon, "json" if json_output else format, nothing=nothing))
     raise typer.Exit(FOUND if soon else 0)

@@ -10,6 +10,7 @@ import typer
 
 from operations import dashboards
 from operations.dashboards import Dashboard, Workspace
+from operations.exits import FOUND
 from operations.platform import (
     LOCAL,
     SYSTEM,
@@ -75,14 +76,21 @@ def import_dashboards(
         host, workspace = found(platform, client)
         with waiting("Asking grafana.com"):
             wanted = collected(platform, ids or [], file or [])
-        if not confirm(platform, touches(platform, workspace, wanted), yes=yes, dry_run=dry_run):
+        if not confirm(
+            platform, touches(platform, workspace, wanted), as_json=as_json, yes=yes, dry_run=dry_run
+        ):
             return
-        with token(client, workspace) as key:
-            with waiting("Importing"):
+        rows: list[dict[str, str]] = []
+        failed: list[str] = []
+        try:
+            with token(client, workspace) as key, waiting("Importing"):
                 rows, failed = imported(platform, Workspace(host, key), wanted)
-            show(rows, as_json=as_json, nothing="Nothing was imported.")
-        if failed:
-            raise Failed(" ".join(failed))
+        except Failed as failure:
+            failed.append(str(failure))
+    show(rows, as_json=as_json, nothing="Nothing was imported.")
+    for each in failed:
+        typer.echo(each, err=True)
+    raise typer.Exit(FOUND if failed else 0)
 
 
 def found(platform: Platform, client: Any) -> tuple[str, str]:

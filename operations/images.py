@@ -29,7 +29,7 @@ from operations.platform import (
 )
 from operations.services import fleet, images
 from operations.services.fleet import ServicesArgument, short
-from operations.show import as_text, show
+from operations.show import as_text, show, tell
 from operations.waits import Failed, carried_out
 
 app = typer.Typer(help="Images: what the registry has, scans, pushing.", no_args_is_help=True)
@@ -38,6 +38,7 @@ app = typer.Typer(help="Images: what the registry has, scans, pushing.", no_args
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED")
 DOCKER_TIMEOUT_S = 60
 TOOLS = ("docker", "podman")
+_STDERR = 2  # of this process: standard output is for what the command itself gives
 
 
 class FailOn(StrEnum):
@@ -258,6 +259,7 @@ def _enhanced(found: Mapping[str, Any]) -> dict[str, Any]:
 
 @app.command()
 def login(
+    as_json: JsonOption = False,
     system: SystemOption = SYSTEM,
     stack: StackOption = LOCAL,
     outputs: OutputsOption = None,
@@ -270,10 +272,10 @@ def login(
     Example
       groundwork images login --stack prod
     """
-    with carried_out():
+    with carried_out(as_json=as_json):
         platform = opened(system, stack, outputs)
         host = sign_in(platform, tool())
-        typer.echo(f"Logged in to {host} for twelve hours.")
+        tell(f"Logged in to {host} for twelve hours.", {"registry": host}, as_json=as_json)
 
 
 def tool() -> str:
@@ -304,14 +306,15 @@ def sign_in(platform: Platform, program: str) -> str:
 
 
 def _run(command: Sequence[str], password: str | None = None) -> None:
-    """Raises `Failed`. Output goes where a person sees it; of a login only what it says of a failure."""
+    """Raises `Failed`. Its output goes to standard error; of a login only what it says of a failure."""
     quiet = password is not None
     try:
         done = subprocess.run(
             command,
             input=password,
             stdin=None if quiet else subprocess.DEVNULL,
-            capture_output=quiet,
+            stdout=subprocess.PIPE if quiet else _STDERR,
+            stderr=subprocess.PIPE if quiet else None,
             text=True,
             timeout=DOCKER_TIMEOUT_S if quiet else None,
             check=False,
@@ -328,6 +331,7 @@ def push(
     service: fleet.ServiceArgument,
     image: Annotated[str, typer.Argument(help="The image as docker has it here, such as api:1.2.0.")],
     tag: Annotated[str, typer.Option(help="What it is called in the registry: a version, not `latest`.")],
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -340,7 +344,7 @@ def push(
     Example
       groundwork images push core-matching core-matching:dev --tag 1.2.0 --stack prod
     """
-    with carried_out():
+    with carried_out(as_json=as_json):
         platform = opened(system, stack, outputs)
         url = images.repository(platform, service)
         if tag == "latest":
@@ -348,14 +352,16 @@ def push(
         if there(platform.client("ecr"), url, tag):
             raise Refusal(f"{url} has a {tag} already, and tags are never moved. Give it another.")
         wanted, program = images.image(url, tag), tool()
-        if not confirm(platform, [f"push {image} as {wanted}"], yes=yes, dry_run=dry_run):
+        if not confirm(platform, [f"push {image} as {wanted}"], as_json=as_json, yes=yes, dry_run=dry_run):
             return
         sign_in(platform, program)
         _run([program, "tag", image, wanted])
         _run([program, "push", wanted])
-        typer.echo(
+        tell(
             f"Pushed. `groundwork images findings {service} --tag {tag} --stack {platform.stack}` says what its scan "
-            "found."
+            "found.",
+            {"pushed": wanted},
+            as_json=as_json,
         )
 
 

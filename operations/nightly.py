@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.exits import FOUND, refuse
 from operations.notices import Format, Notice, render
-from operations.platform import Outputs
+from operations.platform import JsonFormatOption, Outputs
 from operations.standing import standing
 
 
@@ -230,6 +230,7 @@ def nightly(
         int, typer.Option(min=1, help="Days that a certificate must still be valid.")
     ] = 30,
     format: Annotated[Format, typer.Option(help="How the notices are written.")] = "text",
+    json_output: JsonFormatOption = False,
 ) -> None:
     """What needs somebody in a stack that stands: drift, unproved backups, vulnerable images, ending certificates.
 
@@ -259,5 +260,7 @@ def nightly(
     chosen = topic or list(checks)
     found = drifted + [notice for name in chosen for notice in look(name, checks[name])]
     looked_at = ", ".join([*(["drift"] if refresh else []), *chosen])
-    typer.echo(render(found, format, nothing=f"Nothing of {looked_at} needs anybody."))
+    typer.echo(
+        render(found, "json" if json_output else format, nothing=f"Nothing of {looked_at} needs anybody.")
+    )
     raise typer.Exit(FOUND if found else 0)

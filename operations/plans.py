@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from operations.exits import refuse
+from operations.platform import JsonOption
+from operations.show import tell
 
 SAME = ["same"]
 
@@ -23,8 +25,7 @@ class NotPartOf(ValueError):
 
 def rest(whole: dict[str, Any], applied: dict[str, Any]) -> dict[str, Any]:
     """The whole plan, with what `applied` did as done. Raises `NotPartOf` where that is not a part of it."""
-    planned, done = whole["resourcePlans"], applied["resourcePlans"]
-    changed = {urn for urn, plan in done.items() if plan.get("steps") and plan["steps"] != SAME}
+    planned, done, changed = whole["resourcePlans"], applied["resourcePlans"], touched(applied)
     beyond = sorted(urn for urn in changed if planned.get(urn, {}).get("steps") != done[urn]["steps"])
     if beyond:
         raise NotPartOf(
@@ -35,10 +36,17 @@ def rest(whole: dict[str, Any], applied: dict[str, Any]) -> dict[str, Any]:
     return {**whole, "resourcePlans": narrowed}
 
 
+def touched(plan: dict[str, Any]) -> set[str]:
+    """The URNs of the resources that a plan does something to."""
+    steps = {urn: each.get("steps") for urn, each in plan["resourcePlans"].items()}
+    return {urn for urn, each in steps.items() if each and each != SAME}
+
+
 def plan_rest(
     plan: Annotated[Path, typer.Argument(help="The whole plan, as it was approved.")],
     applied: Annotated[Path, typer.Argument(help="The plan of the part that has been applied (`--target`).")],
     output: Annotated[Path, typer.Option(help="Where the rest is written.")],
+    as_json: JsonOption = False,
 ) -> None:
     """What is left of an approved update plan after a first, targeted part of it.
 
@@ -51,12 +59,14 @@ def plan_rest(
     Example
       groundwork plan-rest plan.json ahead.json --output rest.json && pulumi up --plan rest.json
     """
+    whole, first = _read(plan), _read(applied)
     try:
-        narrowed = rest(_read(plan), _read(applied))
+        narrowed = rest(whole, first)
     except NotPartOf as problem:
         refuse(str(problem))
     output.write_text(json.dumps(narrowed), encoding="utf-8")
-    typer.echo(f"{output}: what {applied} has done must stay the same")
+    said = {"output": str(output), "done": sorted(touched(first)), "left": sorted(touched(narrowed))}
+    tell(f"{output}: what {applied} has done must stay the same", said, as_json=as_json)
 
 
 def _read(path: Path) -> dict[str, Any]:

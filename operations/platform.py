@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations import exits
+from operations import exits, show
 from operations.policy import stacks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +39,7 @@ OutputsOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a program instead of a person.")]
+JsonFormatOption = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 SYSTEM = "rentalfix"
@@ -212,16 +213,21 @@ def said(error: Any) -> str:
     return f"AWS refused {error.operation_name}: {message} ({code}). {remedy}".rstrip()
 
 
-def confirm(platform: Platform, touches: list[str], *, yes: bool, dry_run: bool = False) -> bool:
+def confirm(
+    platform: Platform | str, touches: list[str], *, as_json: bool, yes: bool, dry_run: bool = False
+) -> bool:
     """Names what a command will change (`reboot rentfix-prod`), and asks. False for a dry run, which has said it all.
 
-    Raises Refusal where nobody is there to answer.
+    With `as_json` a dry run says it on standard output, too: a command that shows more there leaves it out. Raises
+    Refusal where nobody is there to answer.
     """
     typer.echo(f"{platform}:", err=True)
     for each in touches:
         typer.echo(f"  {'would' if dry_run else 'will'} {each}", err=True)
     if dry_run:
         typer.echo("Nothing was done (--dry-run).", err=True)
+        if as_json:
+            typer.echo(show.as_text({"stack": str(platform), "would": touches}))
         return False
     if yes:
         return True

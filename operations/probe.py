@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from operations.exits import FOUND
+from operations.platform import JsonOption
+from operations.show import as_text
 from operations.standing import standing
 
 TIMEOUT_S = 10
@@ -54,6 +56,7 @@ def probe(
     tries: Annotated[int, typer.Option(min=1, help="Questions to each service at most.")] = 30,
     in_a_row: Annotated[int, typer.Option(min=1, help="Good answers in a row that make it well.")] = 3,
     pause_s: Annotated[float, typer.Option(min=0, help="Seconds between two questions.")] = 10,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask the health path of every public service until it answers well several times in a row.
 
@@ -71,10 +74,12 @@ def probe(
     """
     addresses = standing(outputs).outputs["healthUrls"]
     if not addresses:
-        typer.echo("No service of this stack is public and started, so nobody was asked.")
-    failed = False
+        typer.echo("No service of this stack is public and started, so nobody was asked.", err=as_json)
+    rows = []
     for service, url in addresses.items():
         trouble = until_well(url, tries=tries, in_a_row=in_a_row, pause_s=pause_s)
-        typer.echo(f"{service}: {url} {trouble or 'is well'}")
-        failed = failed or bool(trouble)
-    raise typer.Exit(FOUND if failed else 0)
+        typer.echo(f"{service}: {url} {trouble or 'is well'}", err=as_json)
+        rows.append({"service": service, "url": url, "trouble": trouble})
+    if as_json:
+        typer.echo(as_text(rows))
+    raise typer.Exit(FOUND if any(row["trouble"] for row in rows) else 0)

@@ -30,6 +30,11 @@ def show(rows: Sequence[Row], *, as_json: bool, nothing: str) -> None:
         _table(rows)
 
 
+def tell(sentence: str, said: Any, *, as_json: bool) -> None:
+    """What a command has done: `sentence` for a person, `said` for a program."""
+    typer.echo(as_text(said) if as_json else sentence)
+
+
 def as_text(value: Any) -> str:
     """JSON; a time is ISO 8601."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=lambda each: each.isoformat())

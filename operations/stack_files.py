@@ -29,6 +29,15 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Repository:
+    """One on GitHub, owner/name, with the branch that counts in it; `keys` are those of the settings that say so."""
+
+    name: str
+    branch: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stack:
     """A stack by its files. `stack` is prod, staging ...; `name` is what the engine calls it: fixrx-prod.
 
@@ -72,13 +81,32 @@ def one(root: Path, system: str, stack: str) -> Stack:
     return _stack(root, found, "")
 
 
+def repositories(root: Path, system: str, stack: str) -> list[Repository]:
+    """Those that the block `ci` names: the product's own, which pushes images, then the one of its stacks.
+
+    One with the same branch in both roles stands once. Raises as `one` does.
+    """
+    [found] = stacks.choose(root, system, [stack])
+    own = _config(_read(root, found.file)).get("groundwork:ci", {})
+    base = _block(_read(root, found.system_file).get("ci"))
+    merged = {**base, **own} if isinstance(own, dict) else {}
+    if merged.get("images"):
+        merged["images"] = {**_block(base.get("images")), **_block(merged["images"])}
+    keys: dict[tuple[str, str], tuple[str, ...]] = {}
+    for path, block in (("ci.images", _block(merged.get("images"))), ("ci", merged)):
+        if block.get("repository"):
+            named = str(block["repository"]), str(block.get("branch") or "main")
+            keys[named] = (*keys.get(named, ()), f"{path}.repository")
+    return [Repository(name=name, branch=branch, keys=said) for (name, branch), said in keys.items()]
+
+
 def _stack(root: Path, found: stacks.Stack, repository: str) -> Stack:
     shared = found.file.parent == Path()
     own = found.file.with_name(f"policies.{found.name}.json")
     policies = own if (root / own).exists() else Path("policies") / "config" / f"{found.name}.json"
-    content = _mapping((root / found.file).read_text(encoding="utf-8"), found.file.as_posix())
+    content = _read(root, found.file)
     config = _config(content)
-    product = _mapping((root / found.system_file).read_text(encoding="utf-8"), found.system_file.as_posix())
+    product = _read(root, found.system_file)
     return Stack(
         system=found.system,
         stack=found.name,
@@ -123,6 +151,14 @@ def config_of(text: str, shown: str) -> Mapping[str, Any]:
 def _config(content: Mapping[str, Any]) -> Mapping[str, Any]:
     config = content.get("config")
     return config if isinstance(config, dict) else {}
+
+
+def _block(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read(root: Path, file: Path) -> Mapping[str, Any]:
+    return _mapping((root / file).read_text(encoding="utf-8"), file.as_posix())
 
 
 def _mapping(text: str, shown: str) -> Mapping[str, Any]:

@@ -1,9 +1,10 @@
-"""`groundwork run | migrate | seed`: a one-off task of a stack that stands, to its end, on ECS."""
+"""`groundwork run | seed`: a one-off task of a stack that stands, to its end, on ECS."""
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
@@ -45,11 +46,15 @@ Seen = Mapping[str, Any]
 
 
 class Failed(Exception):
-    """A task did not end with 0; a sentence. `code` is its exit code, 1 where there is none."""
+    """A task did not end with 0; a sentence. `code` is its exit code, 1 where there is none.
 
-    def __init__(self, said: str, code: int = FOUND) -> None:
+    `ended` only where it ran to its end.
+    """
+
+    def __init__(self, said: str, code: int = FOUND, ended: "Ended | None" = None) -> None:
         super().__init__(said)
         self.code = code
+        self.ended = ended
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,30 @@ def running(ecs: Any, outputs: Outputs, task: str) -> str | None:
 
     One with a command of its own (`groundwork db` asks so) is another matter.
     """
+    return next((arn for arn, given in _ours(ecs, outputs, task) if not given), None)
+
+
+def running_with(ecs: Any, outputs: Outputs, task: str, command: Sequence[str]) -> str | None:
+    """The same of one with this command instead of the task's own. Raises `Failed` where one runs for anything else."""
+    found = list(_ours(ecs, outputs, task))
+    same = next((arn for arn, given in found if given == [[*command]]), None)
+    if found and same is None:
+        raise Failed(
+            f"The task {task} runs already, for something else ({found[0][0]}). Nothing was changed: run this again "
+            "when it has ended."
+        )
+    return same
+
+
+def _ours(ecs: Any, outputs: Outputs, task: str) -> Iterator[tuple[str, list[list[str]]]]:
+    """Those that `groundwork` has begun and that have not ended: ARN, and the commands that they were given."""
     family = outputs["tasks"][task]["taskDefinition"].rpartition("/")[2].partition(":")[0]
     arns = ecs.list_tasks(cluster=outputs["cluster"], family=family, desiredStatus="RUNNING")["taskArns"]
     found = ecs.describe_tasks(cluster=outputs["cluster"], tasks=arns)["tasks"] if arns else []
     for each in found:
         overridden = each.get("overrides", {}).get("containerOverrides", [])
-        is_ours = each.get("startedBy") == STARTED_BY and not any(part.get("command") for part in overridden)
-        if is_ours and each["lastStatus"] != "STOPPED":
-            return each["taskArn"]
-    return None
+        if each.get("startedBy") == STARTED_BY and each["lastStatus"] != "STOPPED":
+            yield each["taskArn"], [part["command"] for part in overridden if part.get("command")]
 
 
 def wait(
@@ -251,7 +271,7 @@ def carry_out(
         if not show(ended.seen):
             break
     if not ended.is_well:
-        raise Failed("\n".join(filter(None, [f"{task} failed: {ended}", ended.why])), ended.code)
+        raise Failed("\n".join(filter(None, [f"{task} failed: {ended}", ended.why])), ended.code, ended)
     tell(f"{task}: ended well")
     return ended
 
@@ -288,48 +308,8 @@ def run(
       pulumi stack output --json > outputs.json && groundwork run migrate --outputs outputs.json
     """
     with explained(), ended_politely():
-        platform = _platform(system, stack, outputs)
-        _run(platform, task, timeout_minutes, json_output=json_output, dry_run=dry_run, yes=yes)
-
-
-def migrate(
-    status: Annotated[
-        bool, typer.Option("--status", help="Only ask which migrations have run; nothing is changed.")
-    ] = False,
-    timeout_minutes: TimeoutOption = 60,
-    json_output: JsonOption = False,
-    dry_run: DryRunOption = False,
-    yes: YesOption = False,
-    system: SystemOption = SYSTEM,
-    stack: StackOption = LOCAL,
-    outputs: OutputsOption = None,
-) -> None:
-    """Migrate the database: the stack's task `migrate`, a dump before it where its settings ask, its status after it.
-
-    It runs the image that the stack file names for the task (tasks.migrate.image_tag), or its service's. To release an
-    image with its migration before it: `groundwork deploy SERVICE --tag TAG --migrate migrate`.
-
-    \b
-    Exit code
-      0  it ended with 0, and so did its status
-      n  that of the container that failed: read its last lines. The schema may be half-way
-      1  ECS did not start it, or it did not end in time
-      2  there is no such task, or the stack does not stand
-
-    \b
-    Examples
-      groundwork migrate --stack staging
-      groundwork migrate --status --stack prod
-    """
-    with explained(), ended_politely():
-        platform = _platform(system, stack, outputs)
-        task = "migrate"
-        if status:
-            _check(platform, task)
-            task = platform.outputs["tasks"][task]["statusTask"]
-            if not task:
-                raise Refusal("The task migrate has no status_command in the system file, so nothing tells.")
-        _run(platform, task, timeout_minutes, json_output=json_output, dry_run=dry_run, yes=yes)
+        platform = platform_of(system, stack, outputs)
+        run_in_order(platform, task, timeout_minutes, json_output=json_output, dry_run=dry_run, yes=yes)
 
 
 def seed(
@@ -355,48 +335,63 @@ def seed(
       groundwork seed --stack staging
     """
     with explained(), ended_politely():
-        platform = _platform(system, stack, outputs)
-        _run(platform, "seed", timeout_minutes, json_output=json_output, dry_run=dry_run, yes=yes)
+        platform = platform_of(system, stack, outputs)
+        run_in_order(platform, "seed", timeout_minutes, json_output=json_output, dry_run=dry_run, yes=yes)
 
 
-def _platform(system: str, stack: str, outputs: Any) -> Platform:
+def platform_of(system: str, stack: str, outputs: Any) -> Platform:
     """A file of outputs says itself whose it is."""
     return standing(outputs) if outputs else opened(system, stack)
 
 
-def _check(platform: Platform, task: str) -> None:
+def check(platform: Platform, task: str) -> None:
+    """Raises Refusal where the stack has no such task, or cannot run it."""
     if reason := problem(platform.outputs, task):
         raise Refusal(reason)
 
 
-def _run(
+def run_in_order(
     platform: Platform, task: str, timeout_minutes: int, *, json_output: bool, dry_run: bool, yes: bool
 ) -> None:
-    _check(platform, task)
+    """The task, what comes before it and after it: said, agreed to, and carried out."""
+    check(platform, task)
     outputs, ecs, logs = platform.outputs, platform.client("ecs"), platform.client("logs")
     deadline = time.monotonic() + timeout_minutes * 60
     tell = partial(typer.echo, err=json_output)
     ended: dict[str, Ended] = {}
-    try:
+    with failing(as_json=json_output):
         going_on = running(ecs, outputs, task)
         planned = order(outputs, task)
         steps = planned[planned.index(task) :] if going_on else planned
         # The backup of one that runs already was made before it.
         said = [f"{'follow' if going_on and each == task else 'run'} the task {each}" for each in steps]
         nobody_asks = not sys.stdin.isatty() or platform.endpoint_url is not None
-        if not confirm(platform, said, yes=yes or nobody_asks, dry_run=dry_run):
+        if not confirm(platform, said, as_json=json_output, yes=yes or nobody_asks, dry_run=dry_run):
             return
         for each in steps:
             joined = going_on if each == task else None
             ended[each] = carry_out(ecs, logs, outputs, each, deadline=deadline, going_on=joined, tell=tell)
-    except Failed as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(failed.code) from None
-    except (ClientError, BotoCoreError) as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(FOUND) from None
     if json_output:
-        rows = [
-            {"task": name, "arn": each.arn, "exit_codes": each.exit_codes} for name, each in ended.items()
-        ]
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(rows(ended))
+
+
+@contextmanager
+def failing(*, as_json: bool) -> Generator[None]:
+    """What fails is told, and the command ends with its code."""
+    try:
+        yield
+    except Failed as failed:
+        sentence, code = str(failed), failed.code
+    except (ClientError, BotoCoreError) as failed:
+        sentence, code = str(failed), FOUND
+    else:
+        return
+    typer.echo(sentence, err=True)
+    if as_json:
+        typer.echo(json.dumps({"failed": sentence}, indent=2))
+    raise typer.Exit(code)
+
+
+def rows(ended: Mapping[str, Ended]) -> str:
+    rows = [{"task": name, "arn": each.arn, "exit_codes": each.exit_codes} for name, each in ended.items()]
+    return json.dumps(rows, indent=2)

@@ -12,6 +12,7 @@ import typer
 
 from operations.exits import FOUND
 from operations.platform import explained
+from operations.show import as_text
 
 T = TypeVar("T")
 POLL_S = 15
@@ -83,13 +84,18 @@ def _minutes(seconds: float) -> str:
 
 
 @contextmanager
-def carried_out() -> Generator[None]:
-    """As `explained`; what was begun and failed ends the command with 1. A polite kill is as good as Ctrl-C."""
+def carried_out(*, as_json: bool = False) -> Generator[None]:
+    """As `explained`; what was begun and failed ends the command with 1. A polite kill is as good as Ctrl-C.
+
+    With `as_json` a program is told that it failed, so nothing may have been told it before.
+    """
     with explained(), ended_politely():
         try:
             yield
         except Failed as failed:
             typer.echo(str(failed), err=True)
+            if as_json:
+                typer.echo(as_text({"failed": str(failed)}))
             raise typer.Exit(FOUND) from None
 
 

@@ -69,6 +69,7 @@ def test_the_cluster_exactly():
         "tags": {"owner": "platform", "Name": "broker-events"},
     }
     assert (broker.protect, broker.retain_on_delete) == (True, True)
+    assert broker.ignore_changes == ("users",), "another password would reach no user of RabbitMQ"
     assert declared.orphans() == []
 
 

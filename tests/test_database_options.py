@@ -42,6 +42,7 @@ SYSTEM = {
         "schedule": "cron(0 2 * * ? *)",
     },
     "tasks/migrate/status_command": ["npm", "run", "migrate:status"],
+    "tasks/migrate/rolled_back_command": ["npm", "run", "migrate:resolve", "--"],
     "tasks/migrate/backup_first": True,
 }
 
@@ -140,6 +141,8 @@ def test_a_migration_says_what_comes_before_and_after_it(whole):
     assert status["command"] == ["npm", "run", "migrate:status"]
     assert variables(status)["DB_USER"] == "postgres"
     assert (tasks["seed"]["backupFirst"], tasks["seed"]["statusTask"]) == (False, "")
+    marking = {name: task["rolledBackCommand"] for name, task in tasks.items() if task["rolledBackCommand"]}
+    assert marking == {"migrate": ["npm", "run", "migrate:resolve", "--"]}
     assert "schedule-migrate" not in whole.names(SCHEDULE)
 
 

@@ -9,6 +9,8 @@ from settings import loader
 from tests.program import ROOT, configuration, declared, run
 from tests.recorder import Recording
 
+# It is recorded once for all of them.
+pytestmark = pytest.mark.xdist_group("orchard")
 INVENTED = ROOT / "tests" / "invented"
 STACK = "orchard/local"
 ROOMS = ("components", "wiring", "settings", "local", "policies")

@@ -105,14 +105,26 @@ def test_every_component_has_tests():
     assert components <= tested
 
 
-def test_every_command_shows_how_it_is_typed_and_what_changes_something_can_be_tried_first():
-    def commands(command, path):
-        for name, each in getattr(command, "commands", {"": command} if path else {}).items():
-            yield from commands(each, f"{path} {name}") if name else [(path, each)]
+# What they write is the other end's: a shell, psql, a tunnel that stands until Ctrl-C.
+SESSIONS = {
+    "groundwork exec",
+    "groundwork db connect",
+    "groundwork db tunnel",
+    "groundwork redis tunnel",
+}
 
-    found = dict(commands(typer.main.get_command(app), "groundwork"))
+
+def commands(command, path="groundwork"):
+    for name, each in command.commands.items():
+        whole = f"{path} {name}"
+        yield from commands(each, whole) if hasattr(each, "commands") else [(whole, each)]
+
+
+def test_every_command_shows_how_it_is_typed_and_what_changes_something_can_be_tried_first():
+    found = dict(commands(typer.main.get_command(app)))
     assert len(found) > 80
     for path, command in found.items():
         options = {option for parameter in command.params for option in parameter.opts}
         assert "Example" in command.help, path
         assert "--dry-run" in options or "--yes" not in options, path
+        assert ("--json" in options) != (path in SESSIONS), path

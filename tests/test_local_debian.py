@@ -54,6 +54,16 @@ libpq5
   Depends: libssl3
 nginx
   Depends: libssl3
+rabbitmq-server
+  Depends: adduser
+ |Depends: erlang-base
+  Depends: <erlang-base-hipe>
+  Depends: erlang-crypto
+erlang-crypto
+  Depends: erlang-base
+  Depends: libssl3
+erlang-base
+  Depends: libsctp1
 prometheus
   Depends: libjs-jquery
 $PROMTOOL
@@ -66,6 +76,8 @@ bin="$3/usr/lib/postgresql/15/bin"; extensions="$3/usr/share/postgresql/15/exten
 mkdir -p "$bin" "$extensions" "$3/usr/lib/postgresql/15/lib/bitcode" "$3/usr/share/proj"
 touch "$3/usr/lib/postgresql/15/lib/postgis-3.so" "$extensions/postgis-3.control"
 [ -n "$EMPTY" ] || touch "$bin/postgres" "$3/usr/sbin/nginx"
+rabbitmq="$3/usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/sbin"; mkdir -p "$rabbitmq"
+[ -n "$EMPTY" ] || touch "$rabbitmq/rabbitmq-server"
 [ -n "$EMPTY" ] || for each in promtool redis-server shellcheck jq; do touch "$3/usr/bin/$each"; done
 """
 
@@ -135,6 +147,23 @@ def test_postgresql_without_postgis_is_not_taken(machine, asked_in_vain):
     if asked_in_vain:
         (program.parent / "pg_config").unlink()
     assert debian.have("postgres", machine).root == machine / "debian" / "postgres"
+
+
+def test_rabbitmq_comes_with_its_erlang(machine):
+    program = debian.have("rabbitmq-server", machine)
+    assert program.root
+    assert program.path == program.root / "usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/sbin/rabbitmq-server"
+    _depends, planned, download = asked(machine)
+    assert planned.endswith(" libsctp1 libssl3")
+    assert download.startswith("get download rabbitmq-server erlang-base erlang-crypto")
+
+
+def test_of_rabbitmq_the_program_that_changes_the_user_is_not_taken(machine):
+    (machine / "bin" / "rabbitmq-server").touch()
+    own = machine / "machine/usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/sbin/rabbitmq-server"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert debian.have("rabbitmq-server", machine) == debian.Program(path=own)
 
 
 def test_it_is_unpacked_and_not_installed_with_the_libraries_that_are_missing(machine):

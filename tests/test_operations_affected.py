@@ -180,6 +180,13 @@ def test_json_names_every_stack(git):
     assert [name for name, entry in by_name.items() if entry["affected"]] == ["prod"]
 
 
+def test_the_option_json_is_the_format_json_whatever_format_is_named(git):
+    git.change("Pulumi.prod.yaml", stack_file("first", more=1))
+    wanted = run("--base", git.start, "--format", "json")
+    for more in ([], ["--format", "matrix"], ["--format", "text"]):
+        assert run("--base", git.start, "--json", *more) == wanted
+
+
 def test_a_branch_is_compared_with_where_it_began(git):
     git("checkout", "--quiet", "-b", "branch")
     git.change("Pulumi.prod.yaml", stack_file("first", more=1))

@@ -254,6 +254,40 @@ def test_a_topic_that_is_gone_or_was_never_there_is_told(stack, groundwork):
     assert "has no topic critical: its outputs name warning." in shown.stderr
 
 
+def test_a_program_is_told_which_message_went_where_and_who_should_have_it(stack, groundwork):
+    [mail] = stack.cloud.client("sns").list_subscriptions_by_topic(TopicArn=stack.topics["critical"])[
+        "Subscriptions"
+    ]
+    shown = groundwork("alerts", "test", "--severity", "critical", "--yes", "--json")
+    [sent] = json.loads(shown.stdout)
+    assert (sent["topic"], sent["heard_by"]) == ("critical", [f"sqs {mail['Endpoint'].rpartition(':')[2]}"])
+    assert f"Sent to critical as {sent['message_id']}." in shown.stderr
+    assert [severity for severity, *_ in stack.received()] == ["critical"]
+
+
+def test_a_program_is_told_of_a_test_that_nobody_hears_and_of_one_that_is_tried(stack, groundwork):
+    subscribed(stack)
+    shown = groundwork("alerts", "test", "--yes", "--json", code=1)
+    assert [(each["topic"], each["heard_by"]) for each in json.loads(shown.stdout)] == [
+        ("critical", []),
+        ("warning", []),
+    ]
+    assert "Nobody hears warning: nobody is subscribed." in shown.stderr
+    tried = json.loads(groundwork("alerts", "test", "--severity", "warning", "--dry-run", "--json").stdout)
+    assert tried == {
+        "stack": str(stack.cloud),
+        "would": ["send a test message to warning, heard by nobody"],
+    }
+
+
+def test_of_a_webhook_a_program_is_told_the_host_alone(stack, groundwork):
+    subscribed(stack, ("https", "https://hooks.example.com/services/T0/very-secret", "arn:aws:sns:x"))
+    shown = groundwork("alerts", "test", "--severity", "critical", "--yes", "--json")
+    [sent] = json.loads(shown.stdout)
+    assert sent["heard_by"] == ["https https://hooks.example.com/..."]
+    assert "very-secret" not in shown.output
+
+
 # What SNS takes
 
 
@@ -438,3 +472,35 @@ def test_unmute_leaves_alone_what_others_have_muted(stack, groundwork):
         in groundwork("alerts", "unmute", "nightly", "--yes", code=2).stderr
     )
     assert set(made.known) == {"nightly"}
+
+
+def test_a_program_is_told_what_is_muted_until_when_and_what_is_not_any_more(stack, groundwork):
+    made, whole = Rules(stack.cloud), stack.alarm("cpu")
+    words = ("alerts", "mute", whole, "--for", "30m", "--reason", "REINDEX by hand", "--json")
+    tried = json.loads(groundwork(*words, "--dry-run").stdout)
+    assert tried["stack"] == str(stack.cloud)
+    assert [each.split(" from ")[0] for each in tried["would"]] == [f"mute {whole}"]
+    assert made.known == {}
+    shown = groundwork(*words, "--yes")
+    [muted] = json.loads(shown.stdout)
+    assert made.known.keys() == {muted["mute"]}
+    assert muted["alarms"] == [whole]
+    begins, ends = (datetime.fromisoformat(muted[name]) for name in ("begins", "ends"))
+    assert (ends - begins).total_seconds() == 1800
+    assert f"{muted['mute']}: {whole} muted until " in shown.stderr
+
+
+def test_a_program_is_told_which_mute_is_gone_and_which_was_never_there(stack, groundwork):
+    made, whole = Rules(stack.cloud), stack.alarm("cpu")
+    muted(groundwork, whole)
+    [name] = made.known
+    absent = f"{rules.prefix(stack.cloud)}0123"
+    words = ("alerts", "unmute", name, absent, "--json")
+    tried = json.loads(groundwork(*words, "--dry-run", code=1).stdout)
+    assert tried == {"stack": str(stack.cloud), "would": [f"unmute {whole} ({name})"]}
+    assert set(made.known) == {name}
+    shown = groundwork(*words, "--yes", code=1)
+    assert json.loads(shown.stdout) == {"unmuted": [name], "absent": [absent]}
+    assert f"{absent} was not there." in shown.stderr
+    again = groundwork(*words, "--yes", code=1)
+    assert json.loads(again.stdout) == {"unmuted": [], "absent": sorted([absent, name])}

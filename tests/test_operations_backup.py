@@ -208,9 +208,15 @@ def test_a_cluster_has_snapshots_of_its_own_kind(cloud, clock):
 def test_a_dry_run_backs_nothing_up(groundwork, cloud):
     database(cloud)
     cloud.says("DescribeBackupVault", {})
-    result = groundwork("now", "--dry-run")
+    result = groundwork("now", "--dry-run", "--json")
     assert "would take an RDS snapshot" in result.stderr
     assert "would put a backup of it into the vault" in result.stderr
+    told = json.loads(result.stdout)
+    assert told["stack"] == str(cloud)
+    assert [each.split(" of ")[0] for each in told["would"]] == [
+        "take an RDS snapshot",
+        "put a backup",
+    ]
     assert not cloud.calls("CreateDBSnapshot")
 
 
@@ -498,11 +504,14 @@ def test_whatever_happens_the_copy_is_removed(groundwork, stood, monkeypatch, tr
 
     monkeypatch.setattr(verify, "ask", ask)
     code = 1 if isinstance(trouble, Failed) else 130
-    result = groundwork("verify", "--from", "snapshot", "--yes", code=code)
+    result = groundwork("verify", "--from", "snapshot", "--yes", "--json", code=code)
     assert standing(cloud) == [IDENTIFIER]
     published = cloud.calls("PutMetricData")
     if isinstance(trouble, Failed):
         assert "NOT proved: snapshot newest" in result.stderr
+        told = json.loads(result.stdout)
+        assert (told["proved"], told["problem"]) == (False, "psql could not")
+        assert told["source"].startswith("snapshot newest")
         assert published[0]["MetricData"][0]["Value"] == 0
     else:
         assert not published
@@ -563,6 +572,9 @@ def test_a_dry_run_makes_no_copy(groundwork, stood):
         "would make an instance groundwork-verify-"
         in groundwork("verify", "--from", "snapshot", "--dry-run").stderr
     )
+    told = json.loads(groundwork("verify", "--from", "snapshot", "--dry-run", "--json").stdout)
+    [made] = told["would"]
+    assert made.startswith("make an instance groundwork-verify-")
     assert not cloud.calls("RestoreDBInstanceFromDBSnapshot")
     assert not hosts
 

@@ -152,6 +152,8 @@ def test_what_runs_and_the_state_come_into_the_bucket(running, groundwork):
 
 def test_nothing_comes_there_before_somebody_says_yes(running, groundwork):
     assert "would put 3 files into s3://" in groundwork("--dry-run").stderr
+    [told] = json.loads(groundwork("--dry-run", "--json").stdout)["would"]
+    assert told.startswith("put 3 files into s3://")
     assert "Nobody is there to say yes." in groundwork(code=2).stderr
     assert running.cloud.calls("PutObject") == []
     running.cloud.outputs["backups"]["bucket"] = ""

@@ -1,5 +1,7 @@
 """`groundwork comment`: many reports, one comment."""
 
+import json
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -72,3 +74,16 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
     answer = run(tmp_path / "none", "--run-url", RUN, "--output", tmp_path / "comment.md")
     assert answer.exit_code == 2
     assert "is no folder" in answer.output
+
+
+def test_a_program_is_told_whose_reports_are_in_it_and_whose_are_not(tmp_path):
+    (tmp_path / "prod.md").write_text(report("prod"), encoding="utf-8")
+    output = tmp_path / "comment.txt"
+    words = (tmp_path, "--expect", "staging", "--expect", "prod", "--run-url", RUN, "--output", output)
+    answer = run(*words, "--json")
+    assert json.loads(answer.stdout) == {
+        "output": str(output),
+        "reports": ["prod"],
+        "missing": ["staging"],
+    }
+    assert run(*words).stdout == ""

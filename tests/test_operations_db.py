@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from operations import db, tunnels
 from operations.__main__ import app
-from operations.db import reach
+from operations.db import activity, reach
 from operations.platform import Platform, Refusal
 from tests.database_stack import MIGRATION, aws, eventually, standing
 from tests.program import ROOT
@@ -512,6 +512,29 @@ def test_a_connection_is_ended(stack):
         with pytest.raises(psycopg.OperationalError):
             other.execute("SELECT 3")
     assert f"No connection of a client has the pid {pid}." in refused(stack.run("cancel", pid, "--yes"))
+
+
+def test_a_program_is_told_whether_a_statement_was_told_to_end(stack, monkeypatch):
+    with stack.connection() as other:
+        other.execute("SELECT 1")
+        pid = other.info.backend_pid
+        tried = json.loads(stack.run("cancel", str(pid), "--dry-run", "--json").stdout)
+        assert tried.keys() == {"stack", "would"}
+        assert tried["would"][0].startswith(f"end the statement of master ({pid}, ")
+        answer = stack.run("cancel", str(pid), "--yes", "--json")
+        assert (answer.exit_code, json.loads(answer.stdout)) == (0, {"pid": pid, "told_to_end": True})
+        # It ended while the question was on the screen.
+        monkeypatch.setattr(activity, "confirm", lambda *_, **__: _gone(stack, other))
+        answer = stack.run("cancel", str(pid), "--json")
+        assert (answer.exit_code, json.loads(answer.stdout)) == (1, {"pid": pid, "told_to_end": False})
+        assert "already" not in answer.output
+
+
+def _gone(stack, other):
+    pid = other.info.backend_pid
+    other.close()
+    eventually(lambda: stack.sql(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}") == "0")
+    return True
 
 
 # Tables and indexes.

@@ -94,6 +94,13 @@ def cluster(**said: Any) -> Described:
     )
 
 
+def would(result: Any) -> list[str]:
+    """What a dry run tells a program, which is all that is on standard output."""
+    told = json.loads(result.stdout)
+    assert told.keys() == {"stack", "would"}
+    return told["would"]
+
+
 WAITING = [{"DBParameterGroupName": "group", "ParameterApplyStatus": "pending-reboot"}]
 
 
@@ -219,6 +226,9 @@ def test_a_dry_run_restarts_nothing_and_a_database_at_work_is_left_alone(groundw
     made = database(cloud)
     cloud.says("DescribeDBInstances", {"DBInstances": [{**made, "DBParameterGroups": WAITING}]})
     assert "Nothing was done (--dry-run)" in groundwork("reboot-if-pending", "--dry-run").stderr
+    assert would(groundwork("reboot-if-pending", "--dry-run", "--json"))[0].startswith(
+        f"restart the instance {IDENTIFIER}"
+    )
     cloud.says(
         "DescribeDBInstances",
         {"DBInstances": [{**made, "DBParameterGroups": WAITING, "DBInstanceStatus": "backing-up"}]},
@@ -230,8 +240,9 @@ def test_a_dry_run_restarts_nothing_and_a_database_at_work_is_left_alone(groundw
 def test_a_restart_that_does_not_end_is_told_in_time(groundwork, cloud, clock):
     made = database(cloud)
     cloud.says("DescribeDBInstances", {"DBInstances": [{**made, "DBParameterGroups": WAITING}]})
-    result = groundwork("reboot-if-pending", "--yes", "--timeout-minutes", "5", code=1)
+    result = groundwork("reboot-if-pending", "--yes", "--timeout-minutes", "5", "--json", code=1)
     assert "not in time, still its parameters still wait" in result.stderr
+    assert json.loads(result.stdout) == {"failed": result.stderr.splitlines()[-1]}
     assert clock() == 300
 
 
@@ -357,6 +368,8 @@ def test_a_failover_in_an_emergency_is_measured_and_not_judged(groundwork, cloud
 def test_a_failover_is_asked_for_and_needs_a_standby(groundwork, cloud, clock):
     database(cloud)
     assert "would fail the instance" in groundwork("failover", "--dry-run").stderr
+    for name in ("failover", "failover-drill"):
+        assert would(groundwork(name, "--dry-run", "--json"))[0].startswith("fail the instance")
     assert "Nobody is there to say yes." in groundwork("failover", code=2).stderr
     assert "Leave --to out." in groundwork("failover", "--to", "other", code=2).stderr
     cloud.client("rds").modify_db_instance(
@@ -370,7 +383,10 @@ def test_a_machine_that_only_restarted_is_told(groundwork, cloud, clock, monkeyp
     database(cloud)
     same = aws_failover.Outage(20, "from here", moved=False)
     monkeypatch.setattr(failover, "failed_over", lambda *_, **__: (same, instance()))
-    assert "no standby took over" in groundwork("failover", "--yes", code=1).stderr
+    said = groundwork("failover", "--yes", "--json", code=1)
+    assert "no standby took over" in said.stderr
+    [row] = json.loads(said.stdout)
+    assert (row["from"], row["to"], row["outage_s"]) == ("us-east-1a", "us-east-1a", 20)
 
 
 def test_of_a_cluster_a_reader_may_be_chosen(cloud):
@@ -613,6 +629,7 @@ def test_a_restore_is_refused(groundwork, restored, arguments, sentence):
 
 def test_a_dry_run_restores_nothing(groundwork, restored):
     assert "would REPLACE" in groundwork("restore", "--dry-run").stderr
+    assert would(groundwork("restore", "--dry-run", "--json"))[0].startswith("REPLACE what is in")
     assert not restored
 
 
@@ -737,6 +754,8 @@ def test_a_dry_run_makes_no_copy(groundwork, cloud, clock):
     assert (
         "would make rentfix-primary-at-" in groundwork("restore-pitr", "--time", moment, "--dry-run").stderr
     )
+    [told] = would(groundwork("restore-pitr", "--time", moment, "--dry-run", "--json"))
+    assert told.startswith("make rentfix-primary-at-")
     assert not cloud.calls("RestoreDBInstanceToPointInTime")
 
 

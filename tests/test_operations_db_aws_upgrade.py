@@ -429,8 +429,11 @@ def test_a_pre_flight_that_finds_something_ends_it_before_anything_is_made(groun
 
 
 def test_a_dry_run_checks_and_makes_nothing(groundwork, standing, asked):
-    result = groundwork("--to", "17.4", "--dry-run")
+    result = groundwork("--to", "17.4", "--dry-run", "--json")
     assert f"would make a copy of {IDENTIFIER} at 17.4" in result.stderr
+    told = json.loads(result.stdout)
+    assert told["would"] == [f"make a copy of {IDENTIFIER} at 17.4, which is paid for; the original goes on"]
+    assert not any(each["stops"] for each in told["findings"])
     assert not standing.calls("CreateBlueGreenDeployment")
 
 
@@ -448,6 +451,13 @@ def test_somebodys_own_check_must_end_well(groundwork, standing, program, code):
     )
     assert ("not fit" in result.stderr) is bool(code)
     assert not standing.calls("SwitchoverBlueGreenDeployment")
+
+
+def test_what_somebodys_own_check_says_is_not_mixed_with_the_json(groundwork, standing, capfd):
+    words = ("--to", "17.4", "--without-sql", "--yes", "--until", "verify", "--check", "echo all is well")
+    assert json.loads(groundwork(*words, "--json").stdout)["stage"] == blue_green.Stage.made
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "all is well\n")
 
 
 def test_a_check_that_is_none(groundwork, standing):

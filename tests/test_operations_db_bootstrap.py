@@ -228,10 +228,35 @@ def test_a_password_that_cannot_be_set_is_in_no_message(rentalfix):
     assert "it's rentfix_app's" not in answer.output
 
 
-def test_what_psql_would_say_of_a_secret_is_left_out(capsys):
-    code = psql.run_script("\\warn it is hunter2 here\n", {}, secrets=["hunter2"])
+def test_a_program_is_told_what_a_dry_run_would_change_with_the_sql_and_no_password(rentalfix):
+    answer = rentalfix.run("bootstrap", "--direct", "--dry-run", "--json")
+    told = json.loads(answer.stdout)
+    assert told.keys() == {"stack", "would", "sql"}
+    assert told["would"][-1] == f"run this on {rentalfix.said['identifier']} from here"
+    assert f"{told['sql']}\n" == rentalfix.run("bootstrap", "--direct", "--dry-run").stdout
+    for password in rentalfix.database.server.passwords.values():
+        assert password not in answer.output
+
+
+def test_from_here_a_program_is_told_the_end_and_a_person_what_psql_says(stand):
+    made = stand()
+    answer = made.run("bootstrap", "--direct", "--yes", "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)["done"]) == (0, True)
+    assert "table contractors does not exist yet" in answer.stderr
+    made.database.sql("ALTER ROLE rentfix_app SUPERUSER")
+    answer = made.run("bootstrap", "--direct", "--yes", "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)["done"]) == (1, False)
+    assert "psql ended with 3." in answer.stderr
+    for password in made.database.server.passwords.values():
+        assert password not in answer.output
+
+
+def test_what_psql_would_say_of_a_secret_is_left_out():
+    lines = []
+    code = psql.run_script("\\warn it is hunter2 here\n", {}, secrets=["hunter2"], tell=lines.append)
     assert code in (0, 2)
-    assert "hunter2" not in capsys.readouterr().out
+    assert lines
+    assert "hunter2" not in "".join(lines)
 
 
 def test_a_dry_run_names_everything_and_changes_nothing(rentalfix):
@@ -364,6 +389,7 @@ def test_a_stack_without_the_task_is_refused(rentalfix):
     assert "has no task bootstrap. `pulumi up` declares it with the database." in answer.output
 
 
+@pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize(
     ("code", "exit_code", "said"),
     [
@@ -375,7 +401,7 @@ def test_a_stack_without_the_task_is_refused(rentalfix):
         (3, 1, "bootstrap failed: bootstrap ended with 3."),
     ],
 )
-def test_the_task_is_run_to_its_end(rentalfix, monkeypatch, code, exit_code, said):
+def test_the_task_is_run_to_its_end(rentalfix, monkeypatch, code, exit_code, said, as_json):
     """By the Stubber: what ECS is asked, and what becomes of its answers."""
     arn = "arn:aws:ecs:us-east-1:111122223333:task/rentalfix-prod/0123"
     clients = {name: aws().client(name) for name in ("ecs", "logs")}
@@ -403,9 +429,15 @@ def test_the_task_is_run_to_its_end(rentalfix, monkeypatch, code, exit_code, sai
         stub.activate()
     monkeypatch.setattr(Platform, "client", lambda _, service: clients[service])
     monkeypatch.setattr(tasks, "LATE_POLLS", 0)
-    answer = rentalfix.run("bootstrap", "--yes")
+    answer = rentalfix.run("bootstrap", "--yes", *(["--json"] if as_json else []))
     assert answer.exit_code == exit_code, answer.output
-    assert said in answer.output
+    if as_json:
+        assert said.splitlines()[0] in answer.stderr
+        told = json.loads(answer.stdout)
+        assert (told["database"], told["done"]) == (rentalfix.said["identifier"], code == 0)
+        assert any("rentfix_app" in each for each in told["changes"])
+    else:
+        assert said in answer.output
     for stub in stubs.values():
         stub.assert_no_pending_responses()
 

@@ -94,6 +94,9 @@ def test_a_dry_run_of_vacuum_says_what_is_dead(stack):
     first, second = answer.stdout.splitlines()
     assert first == "would vacuum public.tickets (500 dead rows beside 500)"
     assert second == "would vacuum public.notes (0 dead rows beside 0)"
+    told = answered(stack.run("vacuum", "--dry-run", "--json"))
+    assert told.keys() == {"stack", "would"}
+    assert told["would"] == [line.removeprefix("would ") for line in (first, second)]
     assert dead(stack) == 500
 
 
@@ -264,6 +267,8 @@ def test_what_an_interrupted_reindex_has_left_is_dropped_with_consent(stack):
     answer = stack.run("reindex", "--dry-run")
     assert answer.exit_code == 0
     assert "would drop public.one_of_each_ccnew, which an interrupted reindex has left" in answer.stderr
+    told = answered(stack.run("reindex", "--dry-run", "--json"))
+    assert "drop public.one_of_each_ccnew, which an interrupted reindex has left" in told["would"]
     assert "one_of_each_ccnew" in indexes(stack)
     stack.sql("DELETE FROM notes")
     answer = stack.run("reindex", "--yes")

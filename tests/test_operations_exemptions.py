@@ -112,6 +112,11 @@ def test_its_exit_code_says_whether_there_is_one(tmp_path, monkeypatch):
     answer = run(tmp_path, monkeypatch, "--format", "markdown")
     assert answer.exit_code == 1
     assert answer.output.startswith("- **exemptions**: database from rds-multi-az: ends on ")
+    answer = run(tmp_path, monkeypatch, "--json")
+    assert answer.exit_code == 1
+    [notice] = json.loads(answer.stdout)
+    assert (notice["topic"], notice["subject"]) == ("exemptions", "database from rds-multi-az")
+    assert json.loads(run(tmp_path, monkeypatch, "--within", "0", "--json").stdout) == []
     answer = run(tmp_path, monkeypatch, "--within", "0")
     assert (answer.exit_code, answer.output) == (0, "None of 1 exemptions ends within 0 days.\n")
     write(tmp_path, "policies/config/prod.json", "nothing")

@@ -249,7 +249,11 @@ def test_without_prometheus_no_data_source_is_made(cloud, workspace, tmp_path):
 
 
 def test_a_dry_run_and_an_unanswered_question_change_nothing(cloud, workspace):
-    said = groundwork("--dry-run").stderr
+    tried = groundwork("--dry-run", "--json")
+    said = tried.stderr
+    told = json.loads(tried.stdout)
+    assert told["stack"] == str(cloud)
+    assert [f"  would {each}" in said for each in told["would"]] == [True] * 3
     assert (
         "would make a service account with the role ADMIN in workspace g-1, which AWS bills as a user" in said
     )
@@ -324,7 +328,8 @@ def test_one_that_fails_does_not_keep_the_others_away(cloud, workspace, tmp_path
     workspace.answers["/api/dashboards/db"] = lambda given: (
         (400, b"<html>") if given["dashboard"]["uid"] == "grafana-com-15038" else put(given)
     )
-    result = groundwork(15038, "--file", path, code=1)
+    result = groundwork(15038, "--file", path, "--json", code=1)
+    assert [row["uid"] for row in json.loads(result.stdout)] == ["other"]
     assert "Dashboard 15038: Grafana refused POST /api/dashboards/db: no reason given (400)." in result.stderr
     assert list(workspace.boards) == ["other"]
     assert "Other" in result.stdout

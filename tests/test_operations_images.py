@@ -318,3 +318,25 @@ def test_a_dry_run_pushes_nothing(registry, groundwork, docker, on_aws):
 def test_a_repository_that_is_not_there_is_told(registry, groundwork, docker, on_aws):
     registry.cloud.says("DescribeImages", refusal("RepositoryNotFoundException"))
     assert "There is no repository" in groundwork("push", "api", "a", "--tag", "1", code=2).output
+
+
+def test_a_program_is_told_which_registry_and_which_image(registry, groundwork, docker, on_aws):
+    host = registry.url.partition("/")[0]
+    assert json.loads(groundwork("login", "--json").stdout) == {"registry": host}
+    said = groundwork("push", "api", "api:dev", "--tag", "1.2.0", "--yes", "--json")
+    assert json.loads(said.stdout) == {"pushed": f"{registry.url}:1.2.0"}
+
+
+def test_a_program_is_told_what_a_dry_run_would_push(registry, groundwork, docker, on_aws):
+    said = groundwork("push", "api", "api:dev", "--tag", "1.2.0", "--dry-run", "--json")
+    assert json.loads(said.stdout) == {
+        "stack": str(registry.cloud),
+        "would": [f"push api:dev as {registry.url}:1.2.0"],
+    }
+    assert docker() == []
+
+
+def test_what_docker_says_of_a_push_goes_to_standard_error(capfd):
+    images._run(["sh", "-c", "echo 1.2.0: digest: sha256:0"])
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "1.2.0: digest: sha256:0\n")

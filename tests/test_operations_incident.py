@@ -171,6 +171,21 @@ def test_every_problem_is_told_in_one_go(groundwork):
     assert all(part in found for part in ("ASCII", "no service api", "lies in the future"))
 
 
+def test_a_program_is_told_the_incident_with_its_picture_and_a_second_time_the_same(stack, groundwork):
+    stack.alarm("cpu")
+    words = ("incident", "open", "--severity", "P2", "--title", TITLE, "--json")
+    tried = json.loads(groundwork(*words, "--dry-run").stdout)
+    assert tried == {"stack": str(stack.cloud), "would": [f"open an incident, P2: {TITLE}"]}
+    assert keys(stack) == []
+    found = groundwork(*words, "--yes")
+    opened = json.loads(found.stdout)
+    assert (opened["incident"], opened["state"], opened["severity"]) == (NAME, "open", "P2")
+    assert opened == shown(groundwork)
+    assert "Alarms: none of 1 is in alarm." in opened["steps"][1]["lines"]
+    assert "  Alarms: none of 1 is in alarm." in found.stderr
+    assert json.loads(groundwork(*words, "--dry-run").stdout) == opened
+
+
 # The first picture
 
 
@@ -472,6 +487,43 @@ def test_a_closed_incident_is_told_only_that_it_is_over(stack, groundwork):
     assert len(stack.received()) == 1
 
 
+def test_a_program_is_told_the_message_and_who_has_it(stack, groundwork, now):
+    opens(groundwork)
+    found = tells(groundwork, "--json")
+    told = json.loads(found.stdout)
+    [(_, subject, text)] = stack.received()
+    assert (told["subject"], told["text"].rstrip()) == (subject, text.rstrip())
+    [sent] = told["sent"]
+    assert (sent["topic"], sent["recorded"], bool(sent["message_id"])) == ("critical", True, True)
+    assert [each.split()[0] for each in sent["heard_by"]] == ["sqs"]
+    assert found.stderr.startswith("INCIDENT NOTIFICATION\n")
+    again = json.loads(tells(groundwork, "--json").stdout)
+    assert (again["text"], again["sent"]) == (told["text"], [])
+
+
+def test_a_program_is_told_what_would_be_told(stack, groundwork):
+    opens(groundwork)
+    words = ("incident", "notify", "--template", "investigating", *WORDS, "--dry-run", "--json")
+    found = groundwork(*words)
+    tried = json.loads(found.stdout)
+    assert tried["stack"] == str(stack.cloud)
+    assert [each.split(",")[0] for each in tried["would"]] == ["tell critical"]
+    assert "Status: INVESTIGATING" in found.stderr
+    assert stack.received() == []
+
+
+def test_a_program_is_told_of_a_topic_that_nobody_hears_and_of_a_step_that_is_not_kept(stack, groundwork):
+    opens(groundwork)
+    stack.cloud.says("ListSubscriptionsByTopic", {"Subscriptions": []})
+    [sent] = json.loads(tells(groundwork, "--json", code=1).stdout)["sent"]
+    assert (sent["heard_by"], sent["recorded"]) == ([], True)
+    del stack.cloud.answers["ListSubscriptionsByTopic"]
+    stack.cloud.says("PutParameter", refusal("AccessDenied", "may not"))
+    words = ("--impact", "other", "--actions", "words")
+    [sent] = json.loads(tells(groundwork, "--json", words=words, code=1).stdout)["sent"]
+    assert (len(sent["heard_by"]), sent["recorded"]) == (1, False)
+
+
 # Planned maintenance
 
 PLANNED = ("--title", "PostgreSQL 17", "--impact", "no writes", "--rollback", "the old instance is kept")
@@ -537,6 +589,16 @@ def test_planned_work_belongs_to_no_incident_and_a_dry_run_announces_nothing(sta
     said = groundwork("incident", "notify", "--template", "maintenance", *words, "--dry-run")
     assert said.stdout.startswith("PLANNED MAINTENANCE\n")
     assert stack.received() == []
+
+
+def test_a_program_is_told_of_planned_work_and_of_what_would_be_announced(stack, groundwork):
+    words = ("incident", "notify", "--template", "maintenance", *PLANNED, *hours("2026-12-13T02:00"))
+    tried = json.loads(groundwork(*words, "--dry-run", "--json").stdout)
+    assert [each.split(",")[0] for each in tried["would"]] == ["tell warning"]
+    told = json.loads(groundwork(*words, "--yes", "--json").stdout)
+    assert told["subject"] == "MAINTENANCE rentalfix prod: PostgreSQL 17"
+    assert [sent["topic"] for sent in told["sent"]] == ["warning"]
+    assert len(stack.received()) == 1
 
 
 # Which incident
@@ -720,6 +782,42 @@ def test_the_checklist_of_a_severity_asks_nobody(stack, groundwork):
     )
 
 
+def test_a_program_is_told_which_steps_are_done_and_what_does_the_others(groundwork, now):
+    opens(groundwork)
+    found = json.loads(groundwork("incident", "checklist", "--json", code=1).stdout)
+    assert (found["incident"], found["update_due"]) == (NAME, "2026-04-01T12:30:00+00:00")
+    assert [each["step"] for each in found["steps"]] == list(eight.Name)
+    first, second = found["steps"][:2]
+    assert first["done"].startswith("2026-04-01 12:00 UTC  moto  opened as P2")
+    assert first["commands"] == []
+    assert second["done"] is None
+    assert all(each.endswith(" --system rentalfix --stack prod") for each in second["commands"])
+    for step in eight.Name:
+        groundwork("incident", "done", step, "--yes")
+    found = json.loads(groundwork("incident", "checklist", "--json").stdout)
+    assert all(each["done"] for each in found["steps"])
+
+
+def test_a_program_is_told_the_steps_for_a_severity(stack, groundwork):
+    steps = json.loads(groundwork("incident", "checklist", "--severity", "P1", "--json").stdout)
+    assert [each["step"] for each in steps] == list(eight.Name)
+    assert [each["done"] for each in steps] == [None] * 8
+    called = [call for each in steps for call in each["commands"]]
+    assert any("incident open --severity P1" in call for call in called)
+    assert stack.cloud.asked == []
+
+
+def test_a_program_is_told_the_incident_as_it_is_after_a_step(groundwork):
+    opens(groundwork, level="P3")
+    words = ("incident", "done", "assess", "--severity", "P1", "--note", "worse", "--json")
+    tried = json.loads(groundwork(*words, "--dry-run").stdout)
+    assert tried["would"] == [f"write into {NAME}: done: assess, P1; worse"]
+    marked = json.loads(groundwork(*words, "--yes").stdout)
+    assert (marked["severity"], marked["steps"][-1]["note"]) == ("P1", "worse")
+    assert "assess" not in marked["steps_left"]
+    assert marked == shown(groundwork)
+
+
 def test_every_call_of_the_checklist_is_one_that_the_command_takes():
     lines = [line.strip() for line in eight.lines(None, Severity.P1, " --stack prod")]
     calls = [line.split() for line in lines if line.startswith("groundwork")]
@@ -819,6 +917,18 @@ def test_closed_again_it_says_the_same_and_writes_nothing(stack, groundwork, now
     before = keys(stack)
     assert groundwork("incident", "close", NAME, "--yes").stdout == first
     assert keys(stack) == before
+
+
+def test_a_program_is_told_that_it_is_closed_and_when_the_review_is_due(groundwork, now):
+    opens(groundwork)
+    tried = json.loads(groundwork("incident", "close", "--dry-run", "--json").stdout)
+    assert tried["would"] == [f"close {NAME}, P2: {TITLE}"]
+    now.passes(5)
+    closed = json.loads(groundwork("incident", "close", "--yes", "--json").stdout)
+    assert (closed["state"], closed["lasted_s"], closed["review_due"]) == ("closed", 300, "2026-04-08")
+    assert "review" in closed["steps_left"]
+    now.passes(60)
+    assert json.loads(groundwork("incident", "close", NAME, "--json").stdout) == closed
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,20 @@ OUTPUTS = {
     "system": "fixrx",
     "environment": "prod",
     "region": "us-east-1",
-    "database": {"identifier": "fixrx"},
+    "database": {"identifier": "fixrx", "declared": {"extensions": {"pg_stat_statements": "1.9"}}},
     "tasks": {"vacuum": {}},
     "backups": {"vault": "fixrx-prod", "bucket": ""},
     "healthUrls": {"api": "https://api.example.com/health"},
+    "pipeline": {"previewRole": "arn:aws:iam::123456789012:role/fixrx-prod-preview"},
 }
-BARE = {**OUTPUTS, "database": {}, "tasks": {}, "backups": {"vault": "", "bucket": ""}, "healthUrls": {}}
+BARE = {
+    **OUTPUTS,
+    "database": {},
+    "tasks": {},
+    "backups": {"vault": "", "bucket": ""},
+    "healthUrls": {},
+    "pipeline": {"previewRole": ""},
+}
 
 
 def round_of(steps, *, outputs=OUTPUTS, run=lambda _: 0, **more):
@@ -71,10 +79,16 @@ def test_what_goes_into_the_database_takes_the_tunnel_and_what_changes_is_not_as
 def test_the_lists_leave_out_what_a_stack_does_not_have():
     for steps in LISTS.values():
         needed = [step.call for step in steps if step.needed(BARE)]
-        assert not [call for call in needed if call.startswith(("db ", "backup ", "verify "))]
+        assert not [call for call in needed if call.startswith(("db ", "backup ", "verify ", "repo"))]
         assert all(step.needed(OUTPUTS) for step in steps)
     answers = list(round_of(MONTHLY, outputs=BARE).asked())
     assert {each.answer for each in answers} == {rounds.NOT_NEEDED, rounds.WELL}
+
+
+def test_a_database_that_counts_no_statements_is_not_asked_for_the_slowest():
+    without = {**OUTPUTS, "database": {"identifier": "rentfix", "declared": {"extensions": {}}}}
+    left_out = [step.call for step in MONTHLY if not step.needed(without)]
+    assert left_out == ["db slow --limit 10"]
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,11 @@ def test_its_exit_code_says_whether_there_is_something(tmp_path, monkeypatch):
     answer = run(*command, "--certificate-within", "301", "--format", "markdown")
     assert answer.exit_code == 1
     assert answer.output.startswith("- **certificates**: api.example.com: ends on ")
+    answer = run(*command, "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)) == (0, [])
+    answer = run(*command, "--certificate-within", "301", "--json")
+    assert answer.exit_code == 1
+    assert {each["subject"] for each in json.loads(answer.stdout)} >= {"api.example.com"}
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]"])

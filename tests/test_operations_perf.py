@@ -167,8 +167,8 @@ def test_no_more_requests_are_sent_than_were_said(judged, site):
     said = json.loads(judged.stdout)
     sent = sum(each["requests"] for each in said["addresses"])
     assert 60 <= sent <= 2 * 60 + 1
-    assert f"Will send at most 127 requests to {site.url}/quick, " in judged.stderr
-    assert "(12 users, 60 a second at most, 2 s)." in judged.stderr
+    assert f"will send at most 127 requests to {site.url}/quick, " in judged.stderr
+    assert "(12 users, 60 a second at most, 2 s)\n" in judged.stderr
     assert said["ended"] == "in time"
     assert said["thresholds"] == {"p95_ms": 500, "error_rate_percent": 1}
 
@@ -445,7 +445,11 @@ def test_a_dry_run_says_what_it_would_send_and_sends_nothing(site, tmp_path):
     assert "--requests-per-s 2 stays below" in said
     assert "Nothing was done (--dry-run)." in said
     before = (site.folder / "quick.log").read_text() if (site.folder / "quick.log").exists() else ""
-    assert "Would send at most" in groundwork(f"{site.url}/quick", "--dry-run").stderr
+    tried = groundwork(f"{site.url}/quick", "--dry-run", "--json")
+    assert "This machine:\n  would send at most" in tried.stderr
+    told = json.loads(tried.stdout)
+    assert (told["stack"], len(told["would"])) == ("This machine", 1)
+    assert told["would"][0].startswith("send at most ")
     assert (site.folder / "quick.log").read_text() == before
 
 

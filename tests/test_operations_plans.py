@@ -76,6 +76,15 @@ def test_the_command_writes_it_or_says_which_file_is_no_plan(tmp_path):
     assert "cannot be read" in run(tmp_path / "none.json", part, "--output", rest).output
 
 
+def test_a_program_is_told_what_is_done_and_what_is_left(tmp_path):
+    whole, part, rest = (tmp_path / name for name in ("whole.json", "part.json", "rest.json"))
+    whole.write_text(json.dumps(plan(task=["update"], service=["update"], role=["same"])), encoding="utf-8")
+    part.write_text(json.dumps(plan(task=["update"], service=["same"], gone=None)), encoding="utf-8")
+    answer = run(whole, part, "--output", rest, "--json")
+    assert json.loads(answer.stdout) == {"output": str(rest), "done": ["task"], "left": ["service"]}
+    assert run(whole, part, "--output", rest).stdout == f"{rest}: what {part} has done must stay the same\n"
+
+
 PROGRAM = """
 import json
 import pulumi

@@ -180,25 +180,34 @@ class TestConfirm:
         monkeypatch.setattr(platform.sys.stdin, "isatty", lambda: True, raising=False)
 
     def test_what_is_touched_is_named_first(self, capsys):
-        assert confirm(PLATFORM, ["reboot rentfix-prod-primary"], yes=True)
-        assert capsys.readouterr().err == (
-            "rentalfix, stack prod, in us-east-1:\n  will reboot rentfix-prod-primary\n"
-        )
+        assert confirm(PLATFORM, ["reboot rentfix-prod-primary"], as_json=True, yes=True)
+        said = capsys.readouterr()
+        assert said.err == "rentalfix, stack prod, in us-east-1:\n  will reboot rentfix-prod-primary\n"
+        assert not said.out, "what it has done is the command's to say"
 
-    def test_a_dry_run_says_it_and_does_nothing(self, capsys):
-        assert not confirm(PLATFORM, ["reboot it"], yes=True, dry_run=True)
-        assert "  would reboot it\nNothing was done (--dry-run)." in capsys.readouterr().err
+    @pytest.mark.parametrize("as_json", [True, False])
+    def test_a_dry_run_says_it_and_does_nothing(self, capsys, as_json):
+        assert not confirm(PLATFORM, ["reboot it"], as_json=as_json, yes=True, dry_run=True)
+        said = capsys.readouterr()
+        assert "  would reboot it\nNothing was done (--dry-run)." in said.err
+        if as_json:
+            assert json.loads(said.out) == {
+                "stack": "rentalfix, stack prod, in us-east-1",
+                "would": ["reboot it"],
+            }
+        else:
+            assert not said.out
 
     @pytest.mark.parametrize("answer", [True, False])
     def test_a_person_is_asked(self, monkeypatch, answer):
         monkeypatch.setattr(platform.typer, "confirm", lambda *_, **__: answer)
         if answer:
-            assert confirm(PLATFORM, ["reboot it"], yes=False)
+            assert confirm(PLATFORM, ["reboot it"], as_json=False, yes=False)
         else:
             with pytest.raises(Refusal, match="Nothing was done"):
-                confirm(PLATFORM, ["reboot it"], yes=False)
+                confirm(PLATFORM, ["reboot it"], as_json=False, yes=False)
 
     def test_where_nobody_is_there_it_has_to_be_said_before(self, monkeypatch):
         monkeypatch.setattr(platform.sys.stdin, "isatty", lambda: False, raising=False)
         with pytest.raises(Refusal, match="Add --yes"):
-            confirm(PLATFORM, ["reboot it"], yes=False)
+            confirm(PLATFORM, ["reboot it"], as_json=False, yes=False)

@@ -118,6 +118,17 @@ def test_a_report_is_alone_on_standard_output_or_in_a_file(preview, tmp_path, fo
     assert f"Failed: 1 mandatory finding. The report is in {file}.\n" in written.stderr
 
 
+def test_the_option_json_is_the_format_json(preview, few):
+    preview.answers = {"prod": (RECORDING, 1, "")}
+    done = check("--stack", "prod", "--json")
+    assert done.exit_code == 1
+    assert done.stdout == check("--stack", "prod", "--format", "json").stdout
+    assert json.loads(done.stdout)["exit_code"] == 1
+    listed = groundwork("policy", "list", "--json").stdout
+    assert listed == groundwork("policy", "list", "--format", "json").stdout
+    assert len(json.loads(listed)) == 5
+
+
 def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_previewed(preview, tmp_path):
     done = check("--output", str(tmp_path / "nowhere" / "report"))
     assert done.exit_code == 2

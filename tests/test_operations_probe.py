@@ -98,6 +98,23 @@ def test_a_stack_without_a_public_service_says_that_nobody_was_asked(run):
     )
 
 
+def test_a_program_is_told_of_every_service_what_is_wrong_with_it(run):
+    with server(200) as well, server(404) as ill:
+        answer = run({"api": ill, "web": well}, "--tries", "3", "--json")
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout) == [
+        {"service": "api", "url": ill, "trouble": "answered 404"},
+        {"service": "web", "url": well, "trouble": ""},
+    ]
+    assert answer.stderr == f"api: {ill} answered 404\nweb: {well} is well\n"
+
+
+def test_a_program_is_told_that_nobody_was_asked_by_an_empty_list(run):
+    answer = run({}, "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)) == (0, [])
+    assert "so nobody was asked." in answer.stderr
+
+
 def test_between_two_questions_it_waits():
     waits, answers = [], iter(["answered 503", "", "", ""])
     trouble = probe.until_well(

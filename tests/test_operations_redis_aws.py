@@ -38,7 +38,7 @@ def groundwork(cloud, monkeypatch):
     def run(*words: str, code: int = 0) -> str:
         result = CliRunner().invoke(command.app, ["redis", *words, "--stack", "prod"])
         assert result.exit_code == code, (result.output, result.exception)
-        return result.output
+        return result.stdout if "--json" in words else result.output
 
     return run
 
@@ -109,6 +109,15 @@ def test_a_dry_run_and_a_no_make_none(cloud, groundwork):
     assert "Add --yes" in groundwork("snapshot", code=2)
     assert "at most 255" in groundwork("snapshot", "--name", "s" * 256, "--yes", code=2)
     assert cloud.asked == []
+
+
+def test_a_program_is_told_the_snapshot_and_what_would_be_made(cloud, groundwork, clock):
+    tried = json.loads(groundwork("snapshot", "--name", "s1", "--dry-run", "--json"))
+    assert tried == {"stack": str(cloud), "would": ["make the snapshot s1 of rentfix-queue"]}
+    cloud.says("CreateSnapshot", {})
+    cloud.says("DescribeSnapshots", states("creating", "available"))
+    made = json.loads(groundwork("snapshot", "--name", "s1", "--yes", "--json"))
+    assert made == {"snapshot": "s1", "replication_group": GROUP}
 
 
 # failover
@@ -203,6 +212,25 @@ def test_what_aws_refuses_is_a_sentence(cloud, groundwork):
     cloud.says("DescribeEvents", events())
     cloud.says("TestFailover", refusal("APICallRateForCustomerExceeded", "15 a day"))
     assert "AWS refused TestFailover: 15 a day" in groundwork("failover", "--yes", code=2)
+
+
+def test_a_program_is_told_who_has_taken_over_and_what_would_be_done(cloud, groundwork, clock):
+    cloud.says("DescribeReplicationGroups", group())
+    tried = json.loads(groundwork("failover", "--dry-run", "--json"))
+    assert tried == {
+        "stack": str(cloud),
+        "would": [
+            "fail shard 0001 of rentfix-queue over to one of its replicas",
+            "break the connections of its clients; what the replica has not got yet is lost",
+        ],
+    }
+    cloud.says("TestFailover", {})
+    cloud.says("DescribeEvents", one_after_the_other(events(), events(taken_over())))
+    assert json.loads(groundwork("failover", "--yes", "--json")) == {
+        "replication_group": GROUP,
+        "shard": "0001",
+        "primary": f"{GROUP}-0001-002",
+    }
 
 
 # tunnel

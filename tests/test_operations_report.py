@@ -392,7 +392,9 @@ def test_the_stack_of_a_system_is_called_as_people_call_it():
 
 
 def test_json_has_the_same_for_programs(run):
-    content = json.loads(run("--format", "json", "--events", "events.jsonl").stdout)
+    text = run("--format", "json", "--events", "events.jsonl").stdout
+    assert run("--json", "--events", "events.jsonl").stdout == text
+    content = json.loads(text)
     assert (content["system"], content["stack"], content["blocked"]) == ("rentalfix", "prod", True)
     assert content["losses"][0]["because"] == "`dbName` (a → b) cannot be changed in place"
     assert content["cost"]["delta"] == 0

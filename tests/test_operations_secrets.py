@@ -189,7 +189,10 @@ def test_a_person_types_it_twice_and_unseen(stack, groundwork, monkeypatch):
     [
         ("jwt-secret", "is made by the program, .* `groundwork secrets rotate jwt-secret` makes a new one"),
         ("database/app", "is made by the task bootstrap: `groundwork secrets rotate database/app` makes"),
-        ("brokers/events", "is set when the broker is made"),
+        (
+            "brokers/events",
+            "must be the one that RabbitMQ has: `groundwork secrets rotate brokers/events` makes a new",
+        ),
         ("api-kee", "There is no secret api-kee of rentalfix; there are: api-key, .* Did you mean api-key"),
     ],
 )
@@ -222,6 +225,44 @@ def test_generate_refuses_two_measures_and_one_too_short_for_what_it_signs(stack
     )
     said = groundwork("generate", "jwt-partner", "--length", "32", code=2).output
     assert "jwt-partner needs at least 64 characters; that would be 32." in said
+
+
+def test_a_program_is_told_who_must_start_anew_and_never_the_value(stack, groundwork):
+    arn = stack.secret("api-key")
+    stack.service("api", arn)
+    put = groundwork("put", "api-key", "--json", stdin=GOOD)
+    said = {"secret": "api-key", "arn": arn, "put": True, "services_to_restart": ["api"]}
+    assert json.loads(put.stdout) == said
+    assert "`groundwork service restart api --stack prod`" in put.stderr
+    again = groundwork("put", "api-key", "--json", stdin=GOOD)
+    assert json.loads(again.stdout) == {**said, "put": False, "services_to_restart": []}
+    made = groundwork("generate", "api-key", "--yes", "--json")
+    assert json.loads(made.stdout) == said
+    for value, shown in ((GOOD, put), (GOOD, again), (stack.value("api-key"), made)):
+        assert value not in shown.output
+
+
+def test_a_program_is_told_what_a_dry_run_would_put_and_never_the_value(stack, groundwork):
+    arn = stack.secret("api-key", GOOD)
+    would = {"stack": str(stack.cloud), "would": [f"replace the value of api-key ({arn})"]}
+    tried = groundwork("put", "api-key", "--dry-run", "--json", stdin=f"{GOOD}-2")
+    assert json.loads(tried.stdout) == would
+    assert GOOD not in tried.output
+    assert json.loads(groundwork("generate", "api-key", "--dry-run", "--json").stdout) == would
+    assert stack.value("api-key") == GOOD
+
+
+def test_on_kubernetes_a_program_is_told_too_and_a_person_beside_it(stack, groundwork):
+    arn = stack.secret("api-key")
+    stack.cloud.outputs["kubernetes"] = {"cluster": "a", "namespace": "rentalfix-prod"}
+    put = groundwork("put", "api-key", "--json", stdin=GOOD)
+    assert json.loads(put.stdout) == {
+        "secret": "api-key",
+        "arn": arn,
+        "put": True,
+        "services_to_restart": [],
+    }
+    assert "rollout restart deployment" in put.stderr
 
 
 # check and age

@@ -1,7 +1,7 @@
 """`groundwork secrets rotate`, against the emulator's Secrets Manager and ECS.
 
 The engine is one of the test's, which writes the secrets that `pulumi up` would write; RDS' rotation, and tasks that
-run, are answers of the test. What the bootstrap's task does: tests/test_role_passwords.py.
+run, are answers of the test. What the tasks do: tests/test_role_passwords.py, tests/test_broker_logins.py.
 """
 
 import json
@@ -157,7 +157,9 @@ def test_tasks_that_die_of_the_new_value_are_told_with_the_way_on(stack, groundw
         raise Failed("api: 2 tasks ended with 1.")
 
     monkeypatch.setattr(rotate.switch, "redeploy", dies)
-    said = groundwork("rotate", "api-key", "--yes", stdin=NEW, code=1).output
+    result = groundwork("rotate", "api-key", "--yes", "--json", stdin=NEW, code=1)
+    assert json.loads(result.stdout)["failed"].startswith("api: 2 tasks ended with 1.")
+    said = result.stderr
     assert "api: 2 tasks ended with 1." in said
     assert "The new value is in place; the old tasks run on with the old one." in said
     assert "`groundwork service restart api --stack prod` goes on from there" in said
@@ -222,13 +224,11 @@ def test_an_up_that_fails_or_changes_nothing_is_no_success(stack, groundwork, pr
     ("name", "more", "sentence"),
     [
         ("jwt-secret", ["--length", "64"], "in a length of its own: leave out --generate"),
-        ("brokers/events", [], "takes a user of RabbitMQ only when the broker is made"),
         ("nothing", [], "There is no secret nothing of rentalfix"),
     ],
 )
 def test_what_cannot_be_rotated_that_way_is_refused(stack, groundwork, program, name, more, sentence):
     stack.secret("jwt-secret", JWT, external=False)
-    stack.cloud.outputs["brokers"]["events"] = {"loginSecretArn": make(stack.cloud, "b", "x")}
     assert sentence in groundwork("rotate", name, "--yes", *more, code=2).output
     assert program.asked == []
 
@@ -316,6 +316,119 @@ def test_another_run_of_the_task_is_waited_for_by_the_operator(stack, groundwork
     said = groundwork("rotate", "database/app", "--yes", code=1).output
     assert f"The task bootstrap runs already, for something else ({arn}). Nothing was changed" in said
     assert bootstrap.told == []
+
+
+# One of a broker
+
+
+class BrokerLogins:
+    """In the place of ECS and of the task: the stack's task with its definition, and what it was told."""
+
+    def __init__(self, stack: Stack, monkeypatch: Any) -> None:
+        self.stack, self.told, self.fails = stack, [], ""
+        value = json.dumps({"username": "admin", "password": GOOD})
+        self.arn = make(stack.cloud, "broker-events", value)
+        stack.cloud.outputs["brokers"]["events"] = {"loginSecretArn": self.arn}
+        self.declare(f"events admin {self.arn} https://b-1.example.invalid")
+        monkeypatch.setattr(tasks, "carry_out", self.carry_out)
+
+    def declare(self, *lines: str) -> None:
+        variables = {"BROKERS": "\n".join(lines), "BROKER": "", "VERSION": ""}
+        container = {
+            "name": "broker-logins",
+            "image": "a:1",
+            "memory": 128,
+            "environment": [{"name": name, "value": value} for name, value in variables.items()],
+        }
+        answer = self.stack.cloud.client("ecs").register_task_definition(
+            family="rentalfix-prod-broker-logins", containerDefinitions=[container]
+        )
+        arn = answer["taskDefinition"]["taskDefinitionArn"]
+        self.stack.cloud.outputs["tasks"]["broker-logins"] = {"taskDefinition": arn, "logGroup": "/logins"}
+
+    def carry_out(self, _ecs: Any, _logs: Any, _outputs: Any, task: str, **more: Any) -> None:
+        assert task == "broker-logins"
+        [override] = more["overrides"]
+        assert override["name"] == "broker-logins"
+        self.told.append({each["name"]: each["value"] for each in override["environment"]})
+        more["tell"]("broker-logins: ended well")
+        if self.fails:
+            raise tasks.Failed(self.fails)
+
+
+@pytest.fixture
+def broker(stack, monkeypatch):
+    """Its login, which one of two services reads."""
+    made = BrokerLogins(stack, monkeypatch)
+    stack.service("api", f"{made.arn}:password::")
+    stack.service("web")
+    yield made
+    stack.cloud.outputs["tasks"].pop("broker-logins", None)
+
+
+def test_a_brokers_is_made_by_its_task_and_exactly_its_readers_start_anew(
+    stack, groundwork, program, broker, clock
+):
+    said = groundwork("rotate", "brokers/events", "--yes").output
+    assert broker.told == [{"BROKER": "events", "VERSION": ""}]
+    assert program.asked == []
+    assert restarted(stack) == ["api"]
+    assert (
+        "run the task broker-logins: a new password of brokers/events, set in RabbitMQ, then made current"
+        in said
+    )
+    assert "Done. api run with the new value." in said
+
+
+def test_a_dry_run_of_a_brokers_runs_no_task(stack, groundwork, broker):
+    said = groundwork("rotate", "brokers/events", "--dry-run").output
+    assert "would run the task broker-logins: a new password of brokers/events" in said
+    assert "would replace the tasks of api, without a gap" in said
+    assert (broker.told, restarted(stack)) == ([], [])
+
+
+def test_as_json_a_brokers_rotation_says_what_was_done_and_nothing_else(stack, groundwork, broker, clock):
+    said = groundwork("rotate", "brokers/events", "--yes", "--json").stdout
+    assert json.loads(said) == {"secrets": ["brokers/events"], "services_restarted": ["api"]}
+
+
+def test_a_broker_goes_back_by_the_task(stack, groundwork, broker, clock):
+    [former] = stack.client.describe_secret(SecretId=broker.arn)["VersionIdsToStages"]
+    stack.client.put_secret_value(SecretId=broker.arn, SecretString="{}")
+    said = groundwork("rotate", "brokers/events", "--back", "--yes").output
+    assert broker.told == [{"BROKER": "events", "VERSION": former}]
+    assert "run the task broker-logins, which sets it in RabbitMQ first" in said
+    assert stack.cloud.calls("UpdateSecretVersionStage") == []
+    assert restarted(stack) == ["api"]
+
+
+def test_a_brokers_task_that_fails_leaves_the_services_alone_and_says_how_to_go_on(stack, groundwork, broker):
+    broker.fails = "broker-logins ended with 69."
+    said = groundwork("rotate", "brokers/events", "--yes", code=1).output
+    assert "broker-logins ended with 69." in said
+    assert "RabbitMQ may have the other one already" in said
+    assert "`groundwork run broker-logins --stack prod` sets the one that they have." in said
+    assert restarted(stack) == []
+
+
+def test_a_brokers_password_that_urls_hold_is_not_rotated(stack, groundwork, broker):
+    broker.declare(f"events admin {broker.arn} https://b-1.example.invalid amqp-url jobs-url")
+    said = groundwork("rotate", "brokers/events", "--yes", code=2).output
+    assert (
+        "The password of brokers/events is in amqp-url, jobs-url, too, which would keep the old one." in said
+    )
+    assert "host, port, username and password as variables of their own" in said
+    assert broker.told == []
+
+
+def test_a_stack_from_before_the_brokers_task_is_told_what_declares_it(stack, groundwork, broker):
+    broker.declare("other admin arn:aws:secretsmanager:us-east-1:1:secret:other https://b-2.example.invalid")
+    said = groundwork("rotate", "brokers/events", "--yes", code=2).output
+    assert f"knows no broker with the login {broker.arn}. `pulumi up` declares it anew." in said
+    del stack.cloud.outputs["tasks"]["broker-logins"]
+    said = groundwork("rotate", "brokers/events", "--yes", code=2).output
+    assert "has no task broker-logins. `pulumi up` declares it with the broker." in said
+    assert broker.told == []
 
 
 # Back to the former value
@@ -447,3 +560,37 @@ def test_the_engines_arguments_reach_pulumi():
     command = engine.command("up", *rotate.arguments(secret))
     assert command[-5:] == ["--target", "**$random:index/random*:Random*::secret-a", "--replace",
                             "**$random:index/random*:Random*::secret-a", "--target-dependents"]  # fmt: skip
+
+
+# For a program
+
+
+def test_a_program_is_told_what_is_new_and_whose_tasks_were_replaced(stack, groundwork, program, clock):
+    arn, jwt = stack.secret("api-key", GOOD), stack.secret("jwt-secret", JWT, external=False)
+    stack.service("api", arn, jwt)
+    result = groundwork("rotate", "api-key", "--yes", "--json", stdin=NEW)
+    assert json.loads(result.stdout) == {"secrets": ["api-key"], "services_restarted": ["api"]}
+    assert NEW not in result.output
+    program.writes = [jwt]
+    result = groundwork("rotate", "jwt-secret", "--yes", "--json")
+    assert json.loads(result.stdout) == {"secrets": ["jwt-secret"], "services_restarted": ["api"]}
+    assert stack.value("jwt-secret") not in result.output
+
+
+def test_a_program_is_told_that_nobody_reads_it(stack, groundwork):
+    stack.secret("partner-key", GOOD)
+    result = groundwork("rotate", "partner-key", "--generate", "--yes", "--json")
+    assert json.loads(result.stdout) == {"secrets": ["partner-key"], "services_restarted": []}
+    assert stack.value("partner-key") not in result.output
+
+
+def test_a_program_is_told_what_a_dry_run_would_replace(stack, groundwork):
+    arn = stack.secret("api-key", GOOD)
+    stack.service("api", arn)
+    result = groundwork("rotate", "api-key", "--dry-run", "--json", stdin=NEW)
+    assert json.loads(result.stdout) == {
+        "stack": str(stack.cloud),
+        "would": [f"put a new value into api-key ({arn})", "replace the tasks of api, without a gap"],
+    }
+    assert NEW not in result.output
+    assert (stack.value("api-key"), restarted(stack)) == (GOOD, [])

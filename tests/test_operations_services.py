@@ -441,6 +441,24 @@ def test_nothing_is_changed_in_a_dry_run_or_without_a_yes(running, groundwork, c
 
 
 @pytest.mark.parametrize(
+    ("command", "would"),
+    [
+        (["service", "stop"], "stop the 2 tasks of core-matching"),
+        (["service", "start"], "run 2 tasks of core-matching, and let its autoscaling go on"),
+        (["service", "restart"], "replace the 2 tasks of core-matching, without a gap"),
+        (["scale", "--desired", "3"], "move core-matching from 2 to 3 tasks now"),
+    ],
+)
+def test_json_says_what_a_dry_run_would_do(running, groundwork, command, would):
+    running.start("core-matching", ["1.0.0"], count=2, scaled=None)
+    said = json.loads(groundwork(*command, "core-matching", "--dry-run", "--json").stdout)
+    assert said["stack"] == str(running.cloud)
+    [told] = said["would"]
+    assert told.startswith(would)
+    assert running.cloud.calls("UpdateService") == []
+
+
+@pytest.mark.parametrize(
     "arguments",
     [["service", "restart"], ["service", "stop"], ["service", "start"], ["scale", "--desired", "2"]],
 )

@@ -372,6 +372,50 @@ def test_edit_only_in_a_dry_run_changes_nothing(released, groundwork, checkout, 
     assert text(checkout) == before
 
 
+@pytest.mark.parametrize(
+    ("command", "key", "change"),
+    [
+        (["deploy", "core-matching", "--tag", "1.1.0"], "image_tag", "1.0.0 -> 1.1.0"),
+        (["service", "resize", "core-matching", "--memory-mib", "4096"], "memory_mib", "2048 -> 4096"),
+    ],
+)
+@pytest.mark.parametrize("edit_only", [True, False])
+def test_json_says_what_a_dry_run_would_change(
+    released, groundwork, checkout, pulumi, command, key, change, edit_only
+):
+    before = text(checkout)
+    more = ["--edit-only"] if edit_only else []
+    said = json.loads(groundwork(*command, *more, "--dry-run", "--json").stdout)
+    assert said["stack"] == str(released.cloud)
+    first, *rest = said["would"]
+    assert first.startswith("set Pulumi.prod.yaml:")
+    assert first.endswith(f" services.core-matching.{key}: {change}")
+    assert rest == ([] if edit_only else ["apply exactly the plan above"])
+    assert text(checkout) == before
+
+
+def test_json_says_what_the_stack_file_says_where_a_dry_run_would_change_nothing(
+    released, groundwork, checkout, pulumi
+):
+    words = ("deploy", "core-matching", "--tag", "1.0.0", "--edit-only", "--dry-run", "--json")
+    assert json.loads(groundwork(*words).stdout) == {
+        "stack_file": "Pulumi.prod.yaml",
+        "says": {"services.core-matching.image_tag": "1.0.0"},
+    }
+
+
+def test_json_is_alone_on_standard_output_whatever_the_engine_says(
+    released, groundwork, checkout, pulumi, capfd
+):
+    (pulumi.folder / "pulumi").write_text(f'#!/bin/sh\necho the plan\nexec {pulumi.folder}/quiet "$@"\n')
+    (pulumi.folder / "quiet").write_text(PULUMI.format(python=sys.executable))
+    (pulumi.folder / "quiet").chmod(0o755)
+    said = groundwork("deploy", "core-matching", "--tag", "1.1.0", "--yes", "--json")
+    assert json.loads(said.stdout)["says"] == {"services.core-matching.image_tag": "1.1.0"}
+    engine = capfd.readouterr()
+    assert (engine.out, engine.err.count("the plan")) == ("", 2)
+
+
 def test_an_image_with_grave_findings_is_not_released_unless_somebody_accepts_them(
     released, groundwork, checkout, pulumi
 ):
@@ -858,6 +902,6 @@ def test_the_real_engine_makes_the_task_before_the_service_that_it_migrates_for(
         ahead="migrate",
         ahead_edits={("config", "tiny:tasks", "migrate", "image_tag"): "1"},
     )
-    deploy.carry_out(opened(), change, edit_only=False, minutes=1, yes=True, dry_run=False)
+    deploy.carry_out(opened(), change, lambda _: True, edit_only=False, minutes=1)
     assert ran == [("migrate", "task-migrate:1", {})], "before there was a service"
     assert stack.outputs(workspace)["services"]["api"].endswith("api:1")

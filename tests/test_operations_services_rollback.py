@@ -128,6 +128,14 @@ def test_a_dry_run_writes_nothing_even_where_no_service_moves(running, groundwor
     assert (checkout / "Pulumi.prod.yaml").read_text() == (ROOT / "Pulumi.prod.yaml").read_text()
 
 
+def test_json_shows_a_dry_run_s_rows_and_none_where_nothing_would_move(running, groundwork, checkout, clock):
+    running.start("core-matching", ["0.9.0", "1.0.0"])
+    tried = json.loads(groundwork("rollback", "core-matching", "--dry-run", "--json").stdout)
+    assert running.running_revision("core-matching") == 2
+    assert json.loads(groundwork("rollback", "core-matching", "--yes", "--json").stdout) == tried
+    assert json.loads(groundwork("rollback", "core-matching", "--dry-run", "--json").stdout) == []
+
+
 def test_interrupted_half_way_it_goes_on_with_the_rest(running, groundwork, checkout, clock):
     running.start("core-matching", ["0.9.0", "1.0.0"])
     running.start("worker-ai", ["0.9.0", "1.0.0"])

@@ -334,11 +334,33 @@ def test_a_dry_run_names_what_would_run_and_runs_nothing(aws, run):
     assert aws.ran == []
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["run", "careful"], ["dump", "careful", "careful-status"]),
+        (["migrate"], ["migrate"]),
+    ],
+)
+def test_json_says_what_a_dry_run_would_run(aws, run, words, names):
+    said = json.loads(run(*words, "--dry-run", "--json").stdout)
+    assert said["would"] == [f"run the task {name}" for name in names]
+    assert "stack prod" in said["stack"]
+    assert aws.ran == []
+
+
 def test_json_is_all_that_is_on_standard_output(aws, run):
     arn = aws.takes("migrate", state("STOPPED", {"app": 0}), lines=[["applied"]])
     answer = run("migrate", "--json")
     assert json.loads(answer.stdout) == [{"task": "migrate", "arn": arn, "exit_codes": {"app": 0}}]
     assert "  app: applied" in answer.stderr
+
+
+def test_json_of_one_that_failed_says_why(aws, run):
+    aws.takes("migrate", state("STOPPED", {"app": 3}), lines=[["syntax error"]])
+    answer = run("migrate", "--json")
+    assert answer.exit_code == 3
+    assert json.loads(answer.stdout)["failed"].startswith("migrate failed: app ended with 3")
+    assert "syntax error" in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -349,9 +371,9 @@ def test_a_person_is_asked_and_a_pipeline_has_said_so(aws, monkeypatch, is_termi
     asked = []
     monkeypatch.setattr(tasks.sys.stdin, "isatty", lambda: is_terminal, raising=False)
     monkeypatch.setattr(tasks, "confirm", lambda *_, yes, **__: asked.append(yes))
-    platform_of = Cloud("rentalfix", "prod", OUTPUTS, endpoint)
-    platform_of.says("ListTasks", {"taskArns": []})
-    tasks._run(platform_of, "migrate", 1, json_output=False, dry_run=False, yes=False)
+    platform = Cloud("rentalfix", "prod", OUTPUTS, endpoint)
+    platform.says("ListTasks", {"taskArns": []})
+    tasks.run_in_order(platform, "migrate", 1, json_output=False, dry_run=False, yes=False)
     assert asked == [not asks]
 
 
@@ -359,10 +381,10 @@ def test_a_file_of_outputs_says_itself_whose_it_is(tmp_path, monkeypatch):
     """As a pipeline runs it: `groundwork run migrate --outputs FILE`, and nothing else."""
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps(OUTPUTS), encoding="utf-8")
-    found = tasks._platform("other", "local", file)
+    found = tasks.platform_of("other", "local", file)
     assert (found.system, found.stack, found.outputs) == ("rentalfix", "prod", OUTPUTS)
     monkeypatch.setattr(tasks, "opened", lambda system, stack: (system, stack))
-    assert tasks._platform("other", "local", None) == ("other", "local")
+    assert tasks.platform_of("other", "local", None) == ("other", "local")
 
 
 # What it is made of
@@ -457,4 +479,5 @@ def test_the_outputs_of_a_real_stack_have_what_it_reads():
     assert tasks.problem(said, "migrate") == ""
     assert tasks.BACKUP in said["tasks"]
     assert set(said["runTask"]) == {"subnets", "securityGroup"}
-    assert {"taskDefinition", "logGroup", "backupFirst", "statusTask"} <= set(said["tasks"]["migrate"])
+    read = {"taskDefinition", "logGroup", "backupFirst", "statusTask", "rolledBackCommand"}
+    assert read <= set(said["tasks"]["migrate"])

@@ -1,11 +1,14 @@
 """Waiting with an end: what is shown meanwhile, and what is said at the deadline."""
 
 import io
+import json
 import sys
 
 import pytest
+import typer
 
-from operations.waits import Failed, Look, Patience, _minutes
+from operations.exits import FOUND
+from operations.waits import Failed, Look, Patience, _minutes, carried_out
 
 
 class Terminal(io.StringIO):
@@ -61,3 +64,15 @@ def test_it_is_looked_at_once_more_at_the_very_end():
 
 def test_minutes_are_told_as_a_clock_does():
     assert (_minutes(5.4), _minutes(65), _minutes(3600)) == ("0:05", "1:05", "60:00")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_was_begun_and_failed_is_told_a_program_too(capsys, as_json):
+    with pytest.raises(typer.Exit) as ended, carried_out(as_json=as_json):
+        raise Failed("The copy is not there. Make it again.")
+    said = capsys.readouterr()
+    assert (ended.value.exit_code, said.err) == (FOUND, "The copy is not there. Make it again.\n")
+    if as_json:
+        assert json.loads(said.out) == {"failed": "The copy is not there. Make it again."}
+    else:
+        assert not said.out

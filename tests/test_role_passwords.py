@@ -6,7 +6,6 @@ In place of AWS's CLI a program asks the emulator; it can be told to die before 
 import json
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,49 +16,12 @@ import pytest
 from components import _role_passwords
 from components._bootstrap import Bootstrap, Role, password_variable, sql
 from tests.aws_cloud import cloud, emulator_url
+from tests.aws_program import Aws, aws_program
 from tests.real_servers import MASTER, Refused
 
 __all__ = ["cloud", "emulator_url"]
 
 APP, READER = "shop_app", "shop_reader"
-AWS = f"""#!{sys.executable} -IS
-import http.client, json, os, sys
-sys.path[:0] = {[each for each in sys.path if each.endswith("site-packages")]!r}
-import jmespath
-
-service, operation, *rest = sys.argv[1:]
-given, name = {{}}, ""
-for word in rest:
-    if word.startswith("--"):
-        name = word[2:]
-        given[name] = []
-    else:
-        given[name].append(open(word[7:]).read() if word.startswith("file://") else word)
-camel = lambda words: "".join(each.capitalize() for each in words.split("-"))
-asked = {{camel(key): value if key == "version-stages" else (value or [True])[0] for key, value in given.items()}}
-query, output = asked.pop("Query", "@"), asked.pop("Output")
-if "PasswordLength" in asked:
-    asked["PasswordLength"] = int(asked["PasswordLength"])
-with open(os.environ["CALLS"], "a") as calls:
-    calls.write(" ".join(sys.argv[1:]) + "\\n")
-stops = os.environ.get("DIES", "")
-if stops == f"before {{operation}}":
-    sys.exit(137)
-emulator = http.client.HTTPConnection(os.environ["EMULATOR"].removeprefix("http://"))
-emulator.request("POST", "/", json.dumps(asked), {{
-    "X-Amz-Target": f"{{service}}.{{camel(operation)}}", "Content-Type": "application/x-amz-json-1.1",
-    "Authorization": "AWS4-HMAC-SHA256 "
-    f"Credential=a/20260101/us-east-1/{{service}}/aws4_request, SignedHeaders=a, Signature=a",
-}})
-answer = emulator.getresponse()
-told = json.load(answer)
-if answer.status != 200:
-    sys.exit(f"An error occurred: {{told}}")
-if stops == f"after {{operation}}":
-    sys.exit(137)
-found = jmespath.search(query, told)
-print("\\t".join(map(str, found)) if isinstance(found, list) else found)
-"""
 
 
 @dataclass
@@ -71,6 +33,7 @@ class Task:
 
     database: Any
     folder: Path
+    aws: Aws
     client: Any
     environment: dict[str, str]
     arns: dict[str, str]
@@ -85,7 +48,7 @@ class Task:
             "set": _role_passwords.set_them(str(self.folder)),
             "publish": _role_passwords.publish(str(self.folder)),
         }
-        said = ""
+        said, self.aws.dies = "", dies
         for name, script in steps.items():
             if name == dies_in:
                 return said, 137
@@ -100,7 +63,6 @@ class Task:
                     "BOOTSTRAP_SQL": declared,
                     "ROLE": role,
                     "VERSION": version,
-                    "DIES": dies,
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -139,27 +101,29 @@ class Task:
 
     @property
     def calls(self) -> str:
-        return Path(self.environment["CALLS"]).read_text(encoding="utf-8")
+        return "\n".join(self.aws.calls)
 
 
 @pytest.fixture
-def task(new_database, cloud, emulator_url, tmp_path):
+def aws(cloud, tmp_path):
+    with aws_program(tmp_path, cloud.client("secretsmanager")) as program:
+        yield program
+
+
+@pytest.fixture
+def task(new_database, cloud, aws, tmp_path):
     database, client = new_database(), cloud.client("secretsmanager")
-    (tmp_path / "aws").write_text(AWS, encoding="utf-8")
-    (tmp_path / "aws").chmod(0o755)
-    (tmp_path / "calls").touch()
     (tmp_path / "shared").mkdir()
     program = database.server.program
     made = Task(
         database=database,
         folder=tmp_path / "shared",
+        aws=aws,
         client=client,
         environment={
             **database.environment(MASTER),
             **program.environment,
             "PATH": f"{tmp_path}:{program.path.resolve().parent}:/usr/bin:/bin",
-            "CALLS": str(tmp_path / "calls"),
-            "EMULATOR": emulator_url,
         },
         arns={name: client.create_secret(Name=f"{name}-{uuid4()}")["ARN"] for name in (APP, READER, "url")},
     )

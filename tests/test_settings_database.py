@@ -167,6 +167,16 @@ def test_services_go_through_the_proxy_and_tasks_of_the_master_past_it():
             "Remove it, or remove `sql`.",
         ),
         (
+            {**MASTER_SQL, "rolled_back_command": ["x"]},
+            ".rolled_back_command: cannot be given with `sql`, which runs in the PostgreSQL image as the master user. "
+            "Remove it, or remove `sql`.",
+        ),
+        (
+            {"service": "worker-ai", "command": ["x"], "rolled_back_command": ["x"]},
+            ".rolled_back_command: is for the task migrate, the only one that `groundwork migrate --rolled-back` runs. "
+            "Remove it.",
+        ),
+        (
             {**MASTER_SQL, "timezone": "Europe/Belgrade"},
             ".timezone: is that of a schedule, and there is none, got Europe/Belgrade. "
             "Add `schedule`, or remove it.",
@@ -193,6 +203,14 @@ def test_tasks_have_names_of_their_own():
     (line,) = refusal(None, {"tasks/migrate/status_command": ["x"], "tasks/migrate-status": MASTER_SQL})
     assert line.endswith("has the name of the task that tells how migrate went. Rename it.")
     settle(None, {"tasks/seed-status": MASTER_SQL})
+
+
+def test_a_migration_may_be_marked_as_rolled_back():
+    migrate = settle(None, {"tasks/migrate/rolled_back_command": ["npx", "mark"]}).tasks["migrate"]
+    assert migrate.rolled_back_command == ("npx", "mark")
+    assert settle().tasks["migrate"].rolled_back_command is None
+    (line,) = refusal(None, {"tasks/migrate/rolled_back_command": []})
+    assert line.startswith(f"{SYSTEM}tasks.migrate.rolled_back_command: ")
 
 
 def test_the_first_sunday_of_the_month():

@@ -3,6 +3,7 @@
 import pytest
 
 from settings.model.compute import Operations
+from settings.rules.operations import images_are_there
 from tests.settings_examples import ABSENT, refusal, settle
 
 NO_DUMP = {"backups/dump": None, "backups/verify": None, "tasks/migrate/backup_first": False}
@@ -20,13 +21,14 @@ NO_DUMP = {"backups/dump": None, "backups/verify": None, "tasks/migrate/backup_f
         (
             {"operations/aws_cli_image": ABSENT},
             {},
-            "groundwork:operations.aws_cli_image: is missing, and backups.dump needs it. Name a version, such as "
-            "public.ecr.aws/aws-cli/aws-cli:2.31.0.",
+            "groundwork:operations.aws_cli_image: is missing, and database, whose task bootstrap makes the roles' "
+            "passwords, needs it. Name a version, such as public.ecr.aws/aws-cli/aws-cli:2.31.0.",
         ),
         (
             {"operations/aws_cli_image": ABSENT},
-            {**NO_DUMP, "tasks/migrate/stop_after_minutes": 5},
-            "groundwork:operations.aws_cli_image: is missing, and tasks.migrate, which tells how it ended, needs it.",
+            NO_DUMP,
+            "groundwork:operations.aws_cli_image: is missing, and database, whose task bootstrap makes the roles' "
+            "passwords, needs it.",
         ),
         (
             {"operations/collector_image": ABSENT},
@@ -49,11 +51,30 @@ def test_all_of_them_are_asked_for_where_none_is_named():
 
 def test_a_stack_without_what_runs_in_them_needs_none():
     unscraped = {f"services/{name}/ports": {"http": 4400} for name in ("core-matching", "worker-ai")}
-    settings = settle(
-        {"operations/collector_image": ABSENT, "operations/aws_cli_image": ABSENT}, {**NO_DUMP, **unscraped}
-    )
+    settings = settle({"operations/collector_image": ABSENT}, unscraped)
     assert not settings.scraped
-    assert (settings.operations.collector_image, settings.operations.aws_cli_image) == (None, None)
+    assert settings.operations.collector_image is None
+
+
+@pytest.mark.parametrize(
+    ("tasks", "brokers", "needed_by"),
+    [
+        ({}, {}, None),
+        ({"tasks/migrate/stop_after_minutes": 5}, {}, "tasks.migrate, which tells how it ended,"),
+        ({}, {"events": None}, "brokers.events, whose login it makes anew,"),
+    ],
+)
+def test_without_a_database_the_cli_is_for_tasks_that_tell_how_they_ended_and_for_brokers(
+    tasks, brokers, needed_by
+):
+    without = {
+        "database": None,
+        "brokers": brokers,
+        "operations": Operations(collector_image="collector:v0.43.1"),
+    }
+    settings = settle({}, tasks).model_copy(update=without)
+    expected = [f"is missing, and {needed_by} needs it"] if needed_by else []
+    assert [each.rule for each in images_are_there(settings)] == expected
 
 
 def test_an_image_that_is_used_is_there():
@@ -63,7 +84,7 @@ def test_an_image_that_is_used_is_there():
         images.image("aws_cli_image")
 
 
-@pytest.mark.parametrize("name", ["redis", "restore"])
+@pytest.mark.parametrize("name", ["broker-logins", "redis", "restore"])
 def test_a_task_that_the_platform_has_is_not_the_products(name):
     task = {"service": "core-matching", "command": ["true"]}
     assert refusal(system={f"tasks/{name}": task}) == (

@@ -7,6 +7,8 @@ import pytest
 
 from tests.program import configuration, declared, run
 
+# Together with what else looks at RentalFix's production, which is recorded once for all of them.
+pytestmark = pytest.mark.xdist_group("prod ")
 FUNCTION = "aws:lambda/function:Function"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 TOPIC = "aws:sns/topic:Topic"

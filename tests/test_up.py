@@ -163,4 +163,28 @@ def test_an_invented_product_from_nothing_and_back(orchard):
     # The members of a Multi-AZ cluster are the cluster's own, and its parameters are a cluster's.
     absent = {"rds describe_db_instances", "rds describe_db_parameter_groups"}
     line = "memory_mib: 1024, desired_count: 1, min_count: 1, max_count: {}}}"
-    live(orchard, absent=absent, change=(line.format(1), line.format(2)))
+
+    def rotate() -> None:
+        """As the task `broker-logins` leaves the secret, so that the next `up` and the refresh find nothing to do."""
+        client = boto3.client(
+            "secretsmanager",
+            endpoint_url=f"http://127.0.0.1:{orchard.port}",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            region_name="us-east-1",
+        )
+        [login] = [
+            each["ARN"] for each in client.list_secrets()["SecretList"] if "/broker/harvest" in each["Name"]
+        ]
+        [first] = client.describe_secret(SecretId=login)["VersionIdsToStages"]
+        client.update_secret_version_stage(SecretId=login, VersionStage="FIRST", MoveToVersionId=first)
+        new = client.put_secret_value(SecretId=login, SecretString="{}", VersionStages=["AWSPENDING"])
+        client.update_secret_version_stage(
+            SecretId=login,
+            VersionStage="AWSCURRENT",
+            MoveToVersionId=new["VersionId"],
+            RemoveFromVersionId=first,
+        )
+        assert client.describe_secret(SecretId=login)["VersionIdsToStages"][first] == ["FIRST", "AWSPREVIOUS"]
+
+    live(orchard, absent=absent, change=(line.format(1), line.format(2)), while_it_stands=rotate)

@@ -4,6 +4,8 @@ import pytest
 
 from tests.program import configuration, declared, run
 
+# Together with what else looks at RentalFix's production, which is recorded once for all of them.
+pytestmark = pytest.mark.xdist_group("prod ")
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 FIVE = [

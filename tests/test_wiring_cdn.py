@@ -2,8 +2,12 @@
 
 from functools import cache
 
+import pytest
+
 from tests.program import configuration, run
 
+# Together with what else looks at RentalFix's production: each shape of it here is recorded once.
+pytestmark = pytest.mark.xdist_group("prod ")
 DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"

@@ -61,7 +61,7 @@ def build(settings: Settings, base: Foundation, data: Stores, wanted: model.Data
                     user=POSTGRES_USER,
                     entry_point=_SHELL,
                     command=[_role_passwords.make(dumps.FOLDER)],
-                    environment={**asked, "ROLES": _lines(roles)},
+                    environment={**asked, "ROLES": lines(roles)},
                 ),
                 Container(
                     name=NAME,
@@ -82,7 +82,7 @@ def build(settings: Settings, base: Foundation, data: Stores, wanted: model.Data
                 user=POSTGRES_USER,
                 entry_point=_SHELL,
                 command=[_role_passwords.publish(dumps.FOLDER)],
-                environment={**asked, "URLS": _lines(templates)},
+                environment={**asked, "URLS": lines(templates)},
             ),
             cpu=CPU,
             memory_mib=MEMORY_MIB,
@@ -100,8 +100,8 @@ def build(settings: Settings, base: Foundation, data: Stores, wanted: model.Data
     )
 
 
-def _lines(lines: Sequence[pulumi.Input[str]]) -> pulumi.Input[str]:
-    return pulumi.Output.all(*lines).apply("\n".join) if lines else ""
+def lines(of: Sequence[pulumi.Input[str]]) -> pulumi.Input[str]:
+    return pulumi.Output.all(*of).apply("\n".join) if of else ""
 
 
 def _urls(settings: Settings) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _statements(
     roles = [secret.arn for secret in data.role_secrets.values()]
     if not roles:
         return
-    yield _iam.statement("secretsmanager:GetRandomPassword", "*", sid="MakePasswords")
+    yield make_passwords()
     yield _iam.statement(
         [
             "secretsmanager:DescribeSecret",
@@ -142,7 +142,16 @@ def _statements(
         )
     if parts := list(_other_parts(settings, data, urls)):
         yield _iam.statement("secretsmanager:GetSecretValue", parts, sid="ReadPartsOfUrls")
-    yield _iam.statement(
+    yield encrypt_passwords(settings, base)
+
+
+def make_passwords() -> _iam.Statement:
+    return _iam.statement("secretsmanager:GetRandomPassword", "*", sid="MakePasswords")
+
+
+def encrypt_passwords(settings: Settings, base: Foundation) -> _iam.Statement:
+    """What reading and putting a secret's value takes beside the right to it."""
+    return _iam.statement(
         ["kms:Decrypt", "kms:GenerateDataKey"],
         base.keys.arns["secrets"],
         conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{settings.region}.amazonaws.com"}},

@@ -1,5 +1,7 @@
 """Message brokers, and the secrets that open them."""
 
+import pulumi
+
 from components.broker import Broker, BrokerArgs
 from components.secret import Generate, Secret, SecretArgs
 from settings.data import mq
@@ -9,10 +11,11 @@ from wiring.foundation import Foundation
 
 # Its characters are letters, digits and -_.~: Amazon MQ takes no comma, colon and equals sign.
 PASSWORD_LENGTH = 48
+VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
 
 def logins(settings: Settings, base: Foundation) -> dict[str, Secret]:
-    """JSON with `username` and `password`, by broker."""
+    """JSON with `username` and `password`, by broker: the first value. Later ones the task `broker-logins` puts in."""
     return {
         name: Secret(
             f"broker-{name}-login",
@@ -24,9 +27,22 @@ def logins(settings: Settings, base: Foundation) -> dict[str, Secret]:
                 username=broker.username,
                 tags=base.tags,
             ),
+            pulumi.ResourceOptions(transformations=[_first_value]),
         )
         for name, broker in settings.brokers.items()
     }
+
+
+def _first_value(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    """Put in once, when the broker is made with it, and then left alone.
+
+    Another one of Pulumi's would become the current one, and RabbitMQ would not know it. The provider would take off
+    labels that the task has moved since; the secret's versions end with the secret anyway.
+    """
+    if args.type_ != VERSION:
+        return None
+    once = pulumi.ResourceOptions(ignore_changes=["secretString"], retain_on_delete=True)
+    return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, once))
 
 
 def build(settings: Settings, base: Foundation, secrets: dict[str, Secret]) -> dict[str, Broker]:

@@ -104,6 +104,9 @@ def of(
                 "schedule": _schedule(settings, name),
                 "backupFirst": name in settings.tasks and settings.tasks[name].backup_first,
                 "statusTask": f"{name}{STATUS}" if f"{name}{STATUS}" in work.tasks else "",
+                "rolledBackCommand": list(settings.tasks[name].rolled_back_command or ())
+                if name in settings.tasks
+                else [],
             }
             for name, task in {**work.tasks, **safety.tasks}.items()
         },

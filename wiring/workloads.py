@@ -49,7 +49,7 @@ from settings.model.compute import (
 )
 from settings.model.kubernetes import Kubernetes
 from settings.reach import COLLECTOR, QUEUE_METRICS
-from wiring import bootstrap, buckets, kubernetes, log_router, redis_cli
+from wiring import bootstrap, broker_logins, buckets, kubernetes, log_router, redis_cli
 from wiring.edge import Edge
 from wiring.foundation import Foundation
 from wiring.metrics import Metrics
@@ -217,6 +217,8 @@ def _tasks(layers: _Layers, started: Mapping[str, model.Service]) -> dict[str, T
         made[bootstrap.NAME] = bootstrap.build(settings, layers.base, layers.data, settings.database)
     if redis := redis_cli.build(settings, layers.base, layers.data):
         made[redis_cli.NAME] = redis
+    if settings.brokers:
+        made[broker_logins.NAME] = broker_logins.build(settings, layers.base, layers.data)
     for name, task in settings.tasks.items():
         if task.sql:
             made[name] = _sql_task(layers, name, task)

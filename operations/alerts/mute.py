@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from operations import show
 from operations.alerts import alarms, rules
 from operations.alerts.alarms import Alarm
 from operations.exits import FOUND
@@ -13,6 +14,7 @@ from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Platform,
     Refusal,
@@ -35,6 +37,7 @@ def mute(
     names: Annotated[list[str], typer.Argument(metavar="ALARM...", help="Alarms, by their whole names.")],
     for_: Annotated[str, typer.Option("--for", help="How long: 15m, 2h; a day at most.")],
     reason: Annotated[str, typer.Option(help="Why; `alerts status` shows it.")],
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -69,24 +72,30 @@ def mute(
             f"mute {each.name} from {begins:%H:%M} to {ends:%Y-%m-%d %H:%M} UTC ({each.state} now)"
             for each in wanted
         ]
-        if not confirm(platform, touches, yes=yes, dry_run=dry_run):
+        if not confirm(platform, touches, as_json=as_json, yes=yes, dry_run=dry_run):
             return
+        made = []
         for region in dict.fromkeys(each.region for each in wanted):
             for old in rules.look(platform, region, ["EXPIRED"]):
                 if old.name.startswith(rules.prefix(platform)):
                     rules.remove(platform, old)
             here = [each.name for each in wanted if each.region == region]
             rule = rules.put(platform, region, here, begins, minutes, reason.strip())
+            made.append({"mute": rule.name, "alarms": list(rule.alarms), "begins": begins, "ends": ends})
             typer.echo(
                 f"{rule.name}: {', '.join(rule.alarms)} muted {rule.until}. `groundwork alerts unmute {rule.name}` "
-                "ends it earlier."
+                "ends it earlier.",
+                err=as_json,
             )
+        if as_json:
+            typer.echo(show.as_text(made))
 
 
 def unmute(
     names: Annotated[
         list[str], typer.Argument(metavar="MUTE...", help="Mutes, as `alerts status` names them.")
     ],
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -120,10 +129,12 @@ def unmute(
         ]
         absent = sorted(set(names) - {rule.name for rule in there})
         touches = [f"unmute {', '.join(rule.alarms)} ({rule.name})" for rule in there]
-        if touches and confirm(platform, touches, yes=yes, dry_run=dry_run):
+        if not touches or confirm(platform, touches, as_json=as_json, yes=yes, dry_run=dry_run):
             for rule in there:
                 rules.remove(platform, rule)
-                typer.echo(f"{rule.name} is gone.")
+                typer.echo(f"{rule.name} is gone.", err=as_json)
+            if as_json:
+                typer.echo(show.as_text({"unmuted": [rule.name for rule in there], "absent": absent}))
     if absent:
         typer.echo(f"{', '.join(absent)} was not there.", err=True)
         raise typer.Exit(FOUND)

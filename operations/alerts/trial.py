@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from operations import show
 from operations.alerts import topics
 from operations.alerts.topics import Message, Severity, Topic
 from operations.exits import FOUND
@@ -13,6 +14,7 @@ from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Platform,
     StackOption,
@@ -28,6 +30,7 @@ def trial(
     severity: Annotated[
         Severity | None, typer.Option(help="Only this topic; left out: all of the stack's.")
     ] = None,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -55,12 +58,22 @@ def trial(
         chosen = [topics.look(platform, name, topics.arn_of(platform, name)) for name in names]
         touches = [_touch(topic) for topic in chosen]
         if not confirm(
-            platform, [*touches, *_alarming(platform.outputs["undelivered"])], yes=yes, dry_run=dry_run
+            platform,
+            [*touches, *_alarming(platform.outputs["undelivered"])],
+            as_json=as_json,
+            yes=yes,
+            dry_run=dry_run,
         ):
             return
+        sent = []
         for topic in (each for each in chosen if not each.is_gone):
             number = topics.publish(platform, topic.arn, message(platform, topic.name))
-            typer.echo(f"Sent to {topic.name} as {number}. Should have it: {_heard(topic)}.")
+            sent.append(
+                {"topic": topic.name, "message_id": number, "heard_by": list(map(str, topic.heard_by))}
+            )
+            typer.echo(f"Sent to {topic.name} as {number}. Should have it: {_heard(topic)}.", err=as_json)
+        if as_json:
+            typer.echo(show.as_text(sent))
         unheard = [sentence for topic in chosen for sentence in topic.unheard()]
     for sentence in unheard:
         typer.echo(sentence, err=True)

@@ -120,7 +120,7 @@ def app(
       groundwork backup app --stack prod
       groundwork backup app --stack prod --yes --json
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         bucket = platform.outputs["backups"]["bucket"]
         if not bucket:
@@ -132,7 +132,7 @@ def app(
         }
         files[f"{folder}/state.json"] = exported(Engine.of(platform))
         said = [f"put {len(files)} files into s3://{bucket}/{folder}/"]
-        if not confirm(platform, said, yes=yes, dry_run=dry_run):
+        if not confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
             return
         s3 = platform.client("s3")
         for key, text in files.items():

@@ -205,7 +205,7 @@ def now(
       groundwork backup now --stack prod --kind snapshot --kind dump --yes
       groundwork backup now --stack prod --kind caches --keep-days 7
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         rds = platform.client("rds")
         vault = platform.outputs["backups"]["vault"]
@@ -219,7 +219,7 @@ def now(
         old = expired(rds, database, began.date()) if database else []
         old_caches = old_of_caches(platform, began.date()) if Kind.caches in kinds else []
         said = list(touches(platform, database, kinds, keep_days, vault_days, [*old, *old_caches]))
-        if not confirm(platform, said, yes=yes, dry_run=dry_run):
+        if not confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
             return
         keep_until = f"{began + timedelta(days=keep_days):%Y-%m-%d}"
         made: dict[str, str] = {}

@@ -258,7 +258,7 @@ def verify(
       groundwork backup verify --stack prod --from dump --rto-s 3600
       PGHOST=localhost PGUSER=postgres groundwork backup verify --from dump --here
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         instances.declared(platform)
         if here and of is not From.dump:
@@ -275,7 +275,7 @@ def verify(
         patience = Patience.of(timeout_minutes)
         source, left = _chosen(platform, of, key, timeout_minutes, take_over=take_over)
         said = touches(platform, source, left, is_here=here)
-        if not confirm(platform, said, yes=yes, dry_run=dry_run):
+        if not confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
             return
         for each in left:
             copies.remove(platform.client("rds"), each.identifier)
@@ -294,6 +294,8 @@ def verify(
                 )
         except Failed as failed:
             typer.echo(f"NOT proved: {source}. {failed}", err=True)
+            if json_output:
+                typer.echo(show.as_text({"proved": False, "source": str(source), "problem": str(failed)}))
             publish(platform, PART, {"RestoreProved": 0}, {"From": of})
             raise typer.Exit(FOUND) from None
         if json_output:

@@ -14,6 +14,7 @@ from operations.db import (
     care,
     check,
     failover,
+    reboot,
     sessions,
     sizes,
     status,
@@ -38,6 +39,7 @@ app.command("vacuum")(care.vacuum)
 app.command("reindex")(care.reindex)
 app.command("connect")(sessions.connect)
 app.command("tunnel")(sessions.tunnel)
+app.command("reboot")(reboot.reboot)
 app.command("reboot-if-pending")(aws_reboot.reboot_if_pending)
 app.command("failover")(failover.failover)
 app.command("failover-drill")(aws_failover.failover_drill)

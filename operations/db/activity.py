@@ -8,7 +8,7 @@ from operations.db.reach import Database, ReplicaOption, reaching
 from operations.db.statements import brief
 from operations.exits import FOUND
 from operations.platform import DryRunOption, JsonOption, Refusal, YesOption, confirm
-from operations.show import Row, as_text, printable, show
+from operations.show import Row, as_text, printable, show, tell
 
 FullOption = Annotated[
     bool, typer.Option("--full", help="Whole statements as they are: they may hold personal data.")
@@ -165,6 +165,7 @@ def cancel(
     database: Database,
     pid: Annotated[int, typer.Argument(help="The process, by its pid in `groundwork db activity`.")],
     terminate: Annotated[bool, typer.Option(help="End its connection, not only its statement.")] = False,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
@@ -189,11 +190,15 @@ def cancel(
             )
         what = "end the connection of" if terminate else "end the statement of"
         touched = f"{what} {row['user']} ({pid}, {row['state']}): {brief(row['query'])}"
-        if not confirm(database.platform, [touched], yes=yes, dry_run=dry_run):
+        if not confirm(database.platform, [touched], as_json=as_json, yes=yes, dry_run=dry_run):
             return
         function = "pg_terminate_backend" if terminate else "pg_cancel_backend"
         answer = connection.execute(f"SELECT {function}(%s) AS told", [pid]).fetchone()
-    if not (answer and answer["told"]):
-        typer.echo(f"{pid} had ended already.")
-        raise typer.Exit(FOUND)
-    typer.echo(f"{pid} was told to end. `groundwork db activity` shows whether it has.")
+    was_told = bool(answer and answer["told"])
+    ended = (
+        "was told to end. `groundwork db activity` shows whether it has."
+        if was_told
+        else "had ended already."
+    )
+    tell(f"{pid} {ended}", {"pid": pid, "told_to_end": was_told}, as_json=as_json)
+    raise typer.Exit(0 if was_told else FOUND)

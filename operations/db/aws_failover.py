@@ -29,7 +29,7 @@ from operations.platform import (
     confirm,
     opened,
 )
-from operations.waits import Failed, Look, Patience, carried_out
+from operations.waits import Look, Patience, carried_out
 
 # Without --rto-s. RDS guide, "Failing over a Multi-AZ ...": a cluster is typically back in under 35 s, an instance in
 # 60 to 120 s.
@@ -231,14 +231,14 @@ def failover_drill(
       groundwork db failover-drill --stack staging
       groundwork db failover-drill --stack prod --rto-s 60
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         rds = platform.client("rds")
         database = instances.find(platform, rds)
         if found := problems(database):
             raise Refusal("\n".join(found))
         allowed_s = rto_s or (RTO_CLUSTER_S if database.is_cluster else RTO_INSTANCE_S)
-        if not confirm(platform, touches(database, allowed_s), yes=yes, dry_run=dry_run):
+        if not confirm(platform, touches(database, allowed_s), as_json=json_output, yes=yes, dry_run=dry_run):
             return
         wanted = reach.Reach(system=system, stack=stack, outputs=outputs, ca=ca)
         measured, after = failed_over(platform, database, wanted, Patience.of(timeout_minutes))
@@ -257,7 +257,8 @@ def failover_drill(
         }
         show.show([row], as_json=json_output, nothing="")
         if not measured.moved:
-            raise Failed(SAME_MACHINE)
+            typer.echo(SAME_MACHINE, err=True)
+            raise typer.Exit(FOUND)
         if not well:
             raise typer.Exit(FOUND)
 

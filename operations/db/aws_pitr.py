@@ -209,7 +209,7 @@ def restore_pitr(
       groundwork db restore-pitr --stack prod --time 2026-04-01T12:00:00Z
       groundwork db restore-pitr --stack prod --time latest --dry-run
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         rds = platform.client("rds")
         database = instances.find(platform, rds)
@@ -218,7 +218,7 @@ def restore_pitr(
         standing = get(rds, copy)
         if standing is None:
             said = [f"make {copy}: {database} as it was at {_utc(when)}; it costs what the original costs"]
-            if not confirm(platform, said, yes=yes, dry_run=dry_run):
+            if not confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
                 return
             request(rds, database, copy, when)
         elif standing.tags.get(OF) != database.identifier:

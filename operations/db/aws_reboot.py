@@ -25,6 +25,9 @@ from operations.platform import (
 from operations.waits import Look, Patience, carried_out
 
 PENDING = "pending-reboot"
+RESTARTING = "rebooting"
+# A restart may be over between two looks: one that nobody saw away is believed after so long.
+UNSEEN_S = 60
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,19 @@ def restarts(
         for each in ([database, *replicas] if primary_first else [*replicas, database])
         if is_pending(each)
     ]
-    if failover and database.is_cluster:
+    if failover and (database.is_cluster or any(each.failover for each in waiting)):
+        check_failover(database)
+    return waiting
+
+
+def check_failover(database: Described) -> None:
+    """Raises Refusal where a restart lets nobody take over."""
+    if database.is_cluster:
         raise Refusal(
             "A cluster is restarted as a whole. Leave --failover out, or try `groundwork db failover-drill`."
         )
-    if failover and any(each.failover for each in waiting) and not database.said.get("MultiAZ"):
+    if not database.said.get("MultiAZ"):
         raise Refusal(f"{database.identifier} has no standby to fail over to. Leave --failover out.")
-    return waiting
 
 
 def problems(waiting: Sequence[Restart]) -> Iterator[str]:
@@ -79,15 +88,28 @@ def restart(rds: Any, each: Restart, patience: Patience) -> None:
         rds.reboot_db_cluster(DBClusterIdentifier=name)
     else:
         rds.reboot_db_instance(DBInstanceIdentifier=name, ForceFailover=each.failover)
+    wait_restarted(rds, each.database, patience)
+
+
+def wait_restarted(rds: Any, database: Described, patience: Patience) -> None:
+    """`database` is what it was before. Raises `Failed`."""
+    name, began_s = database.identifier, patience.clock()
     otherwise = (
         f"RDS goes on with it. `aws rds describe-events --source-identifier {name}` says what it does."
     )
+    # Parameters that wait no more are proof, as is that it was away.
+    is_proved = is_pending(database) or database.status == RESTARTING
 
     def look() -> Look[Described]:
+        nonlocal is_proved
         seen = get(rds, name)
         if seen is None or seen.status != "available":
+            is_proved = True
             return Look(seen.status if seen else "not there")
-        return Look("its parameters still wait", None if is_pending(seen) else seen)
+        if is_pending(seen):
+            return Look("its parameters still wait")
+        is_over = is_proved or patience.clock() - began_s >= UNSEEN_S
+        return Look("not seen away yet", seen if is_over else None)
 
     patience.until(f"Restart of {name}", look, otherwise=otherwise)
 
@@ -126,7 +148,7 @@ def reboot_if_pending(
       groundwork db reboot-if-pending --stack prod --dry-run
       groundwork db reboot-if-pending --stack prod --failover
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         rds = platform.client("rds")
         database = instances.find(platform, rds)
@@ -135,7 +157,9 @@ def reboot_if_pending(
         )
         if found := list(problems(waiting)):
             raise Refusal("\n".join(found))
-        if waiting and not confirm(platform, [str(each) for each in waiting], yes=yes, dry_run=dry_run):
+        if waiting and not confirm(
+            platform, [str(each) for each in waiting], as_json=json_output, yes=yes, dry_run=dry_run
+        ):
             return
         patience = Patience.of(timeout_minutes)
         for each in waiting:

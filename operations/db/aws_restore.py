@@ -81,7 +81,7 @@ def restore(
       groundwork db restore --stack prod --into looked_up
       groundwork db restore --stack prod --key postgres/rentfix_20260112.sql.gz
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         name = instances.declared(platform)["name"]
         if into is not None and not NAME.fullmatch(into):
@@ -93,7 +93,9 @@ def restore(
             raise Refusal(f"{into} is the stack's own database. Leave --into out, if that is what is meant.")
         script = aws_dumps.restore_script(platform)
         dump = aws_dumps.choose(platform, key)
-        if not confirm(platform, touches(platform, dump, into), yes=yes, dry_run=dry_run):
+        if not confirm(
+            platform, touches(platform, dump, into), as_json=json_output, yes=yes, dry_run=dry_run
+        ):
             return
         if into is None:
             typer.echo(way_back(platform, datetime.now(UTC)), err=True)

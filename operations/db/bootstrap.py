@@ -7,6 +7,7 @@ that the definition names; from here only those are set that are there.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,7 +17,8 @@ from operations.db import psql
 from operations.db.declared import Declared, declared
 from operations.db.reach import Database, reaching
 from operations.exits import FOUND
-from operations.platform import DryRunOption, Platform, Refusal, YesOption, confirm
+from operations.platform import DryRunOption, JsonOption, Platform, Refusal, YesOption, confirm
+from operations.show import tell
 
 TASK = "bootstrap"
 # Variables of the task's containers (wiring/bootstrap.py): the SQL; a line a role, with the variable that the SQL reads
@@ -92,6 +94,7 @@ def bootstrap(
         bool, typer.Option("--direct", help="Run it from here by psql, not as a task inside the network.")
     ] = False,
     timeout_minutes: Annotated[int, typer.Option(min=1, help="So long the task may take.")] = 30,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
@@ -123,12 +126,19 @@ def bootstrap(
     if direct:
         _refuse_missing(database, wanted_sql)
     touches = [*touched(wanted), f"run this on {database.said['identifier']} {how}"]
-    if not confirm(database.platform, touches, yes=yes, dry_run=dry_run):
-        typer.echo(wanted_sql.sql)
+    if not confirm(database.platform, touches, as_json=False, yes=yes, dry_run=dry_run):
+        said = {"stack": str(database.platform), "would": touches, "sql": wanted_sql.sql}
+        tell(wanted_sql.sql, said, as_json=as_json)
         return
-    if not (_run_from_here(database, wanted_sql) if direct else _run_task(database, timeout_minutes)):
-        raise typer.Exit(FOUND)
-    typer.echo("Done. `groundwork db check` compares the database with what is declared.")
+    if direct:
+        is_done = _run_from_here(database, wanted_sql, as_json=as_json)
+    else:
+        is_done = _run_task(database, timeout_minutes, as_json=as_json)
+    done = "Done. `groundwork db check` compares the database with what is declared."
+    if as_json or is_done:
+        said = {"database": database.said["identifier"], "changes": touched(wanted), "done": is_done}
+        tell(done, said, as_json=as_json)
+    raise typer.Exit(0 if is_done else FOUND)
 
 
 def _refuse_missing(database: Database, wanted: Script) -> None:
@@ -149,14 +159,15 @@ def _refuse_missing(database: Database, wanted: Script) -> None:
         )
 
 
-def _run_from_here(database: Database, wanted: Script) -> bool:
+def _run_from_here(database: Database, wanted: Script, *, as_json: bool) -> bool:
     passwords = {variable: database.read_login(arn).password for variable, arn in wanted.secrets.items()}
     # That something is there already is no news.
     quiet = {"PGOPTIONS": "-c client_min_messages=warning"}
     environment = {**psql.environment(database), **quiet, **passwords}
     with database.connect():
         pass  # what stops psql now is told better here
-    code = psql.run_script(wanted.sql, environment, secrets=[database.login.password, *passwords.values()])
+    secrets = [database.login.password, *passwords.values()]
+    code = psql.run_script(wanted.sql, environment, secrets=secrets, tell=partial(typer.echo, err=as_json))
     if code:
         typer.echo(
             f"psql ended with {code}. Mend what it says above, and run the same command again.", err=True
@@ -164,14 +175,15 @@ def _run_from_here(database: Database, wanted: Script) -> bool:
     return code == 0
 
 
-def _run_task(database: Database, timeout_minutes: int) -> bool:
+def _run_task(database: Database, timeout_minutes: int, *, as_json: bool) -> bool:
     platform = database.platform
     ecs, logs = platform.client("ecs"), platform.client("logs")
     deadline = time.monotonic() + timeout_minutes * 60
     try:
         # One that was interrupted here runs on there.
         going_on = tasks.running(ecs, platform.outputs, TASK)
-        tasks.carry_out(ecs, logs, platform.outputs, TASK, deadline=deadline, going_on=going_on)
+        tell_of = partial(typer.echo, err=as_json)
+        tasks.carry_out(ecs, logs, platform.outputs, TASK, deadline=deadline, going_on=going_on, tell=tell_of)
     except tasks.Failed as failed:
         typer.echo(str(failed), err=True)
         return False

@@ -15,7 +15,7 @@ from operations.db.reach import Database, reaching, said
 from operations.exits import FOUND
 from operations.platform import DryRunOption, JsonOption, Refusal, YesOption, confirm
 from operations.policy.stacks import unknown
-from operations.show import Row, as_text, duration, size
+from operations.show import Row, as_text, duration, size, tell
 
 if TYPE_CHECKING:
     from operations.db.reach import Connection
@@ -93,8 +93,11 @@ def vacuum(
     with database.connect(read_only=False, timeout_s=0) as working, database.connect() as watching:
         chosen = _chosen(watching.execute(_TABLES).fetchall(), table or [], "table")
         if dry_run:
-            for row in chosen:
-                typer.echo(f"would vacuum {row['name']} ({row['dead']:,} dead rows beside {row['live']:,})")
+            would = [
+                f"vacuum {row['name']} ({row['dead']:,} dead rows beside {row['live']:,})" for row in chosen
+            ]
+            sentence = "\n".join(f"would {each}" for each in would) or "There is no table."
+            tell(sentence, {"stack": str(database.platform), "would": would}, as_json=as_json)
             return
         work = Work(working, watching, _VACUUM_PROGRESS, database)
         statements = {row["name"]: f"{vacuuming} {quoted(row['name'])}" for row in chosen}
@@ -145,7 +148,7 @@ def reindex(
             typer.echo(f"Note: {note}", err=True)
         if not plan.touches:
             finish([], as_json, nothing="There is no index to mend.")
-        if not confirm(database.platform, plan.touches, yes=yes, dry_run=dry_run):
+        if not confirm(database.platform, plan.touches, as_json=as_json, yes=yes, dry_run=dry_run):
             return
         work = Work(working, watching, _REINDEX_PROGRESS, database)
         try:

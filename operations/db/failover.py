@@ -14,6 +14,7 @@ from operations.db.aws_failover import (
     zone,
 )
 from operations.db.instances import Described
+from operations.exits import FOUND
 from operations.platform import (
     LOCAL,
     SYSTEM,
@@ -28,7 +29,7 @@ from operations.platform import (
     opened,
 )
 from operations.policy.stacks import unknown
-from operations.waits import Failed, Patience, carried_out
+from operations.waits import Patience, carried_out
 
 
 def member_of(database: Described, wanted: str | None) -> str | None:
@@ -74,13 +75,15 @@ def failover(
       groundwork db failover --stack prod --dry-run
       groundwork db failover --stack prod
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         database = instances.find(platform, platform.client("rds"))
         if found := problems(database):
             raise Refusal("\n".join(found))
         member = member_of(database, to)
-        if not confirm(platform, touches(database, member=member), yes=yes, dry_run=dry_run):
+        if not confirm(
+            platform, touches(database, member=member), as_json=json_output, yes=yes, dry_run=dry_run
+        ):
             return
         wanted = reach.Reach(system=system, stack=stack, outputs=outputs, ca=ca)
         measured, after = failed_over(platform, database, wanted, Patience.of(timeout_minutes), member=member)
@@ -93,4 +96,5 @@ def failover(
         }
         show.show([row], as_json=json_output, nothing="")
         if not measured.moved:
-            raise Failed(SAME_MACHINE)
+            typer.echo(SAME_MACHINE, err=True)
+            raise typer.Exit(FOUND)

@@ -8,9 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-
-import typer
+from collections.abc import Callable, Mapping, Sequence
 
 from operations.db.reach import GET_BUNDLE, Database
 from operations.platform import Refusal
@@ -64,7 +62,9 @@ _VARIABLES = {
 }
 
 
-def run_script(script: str, environment: Mapping[str, str], *, secrets: Sequence[str]) -> int:
+def run_script(
+    script: str, environment: Mapping[str, str], *, secrets: Sequence[str], tell: Callable[[str], object]
+) -> int:
     """Runs it, its output as it comes and without what is secret; its exit code."""
     command = [program(), "--no-psqlrc", "--quiet"]
     # Of a file, so that neither of the two waits for the other to read.
@@ -81,7 +81,7 @@ def run_script(script: str, environment: Mapping[str, str], *, secrets: Sequence
             errors="replace",
         ) as client:
             for line in client.stdout or ():
-                typer.echo(f"  {_without(line.rstrip(), secrets)}")
+                tell(f"  {_without(line.rstrip(), secrets)}")
     return client.returncode
 
 

@@ -1,10 +1,11 @@
 """`groundwork incident close`: it is over, and the review is due."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import typer
 
-from operations.incident import eight, picture, record
+from operations import show
+from operations.incident import eight, following, picture, record
 from operations.incident.eight import Name
 from operations.incident.following import IncidentArgument
 from operations.incident.record import Incident, Journal
@@ -13,6 +14,7 @@ from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     StackOption,
     SystemOption,
@@ -35,6 +37,7 @@ REVIEW = (
 
 def close(
     incident: IncidentArgument = None,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -61,10 +64,20 @@ def close(
         chosen = journal.choose(incident)
         if not chosen.closed:
             says = f"close {chosen.name}, {chosen.severity}: {chosen.title}"
-            if not confirm(platform, [says], yes=yes, dry_run=dry_run):
+            if not confirm(platform, [says], as_json=as_json, yes=yes, dry_run=dry_run):
                 return
             chosen = journal.add(chosen, record.CLOSED, "closed")
-        _say(chosen, picture.options(platform))
+        if as_json:
+            typer.echo(
+                show.as_text({**following.as_json(platform, chosen), "review_due": _review_due(chosen)})
+            )
+        else:
+            _say(chosen, picture.options(platform))
+
+
+def _review_due(incident: Incident) -> date:
+    assert incident.closed
+    return (incident.closed.at + REVIEW_WITHIN).date()
 
 
 def _say(incident: Incident, options: str) -> None:
@@ -82,8 +95,7 @@ def _say(incident: Incident, options: str) -> None:
     left = [each for each in eight.left(incident) if each.name is not Name.review]
     if left:
         typer.echo(f"Not in the record: {'; '.join(each.says for each in left)}.")
-    due = incident.closed.at + REVIEW_WITHIN
-    typer.echo(f"The review is due {due:%Y-%m-%d}, and asks without blame:")
+    typer.echo(f"The review is due {_review_due(incident):%Y-%m-%d}, and asks without blame:")
     for question in REVIEW:
         typer.echo(f"  - {question}")
     typer.echo(

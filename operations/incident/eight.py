@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from operations.incident.record import DONE, TOLD, Incident, Step
 from operations.incident.severity import Severity
@@ -120,7 +121,6 @@ STEPS = (
 
 def lines(incident: Incident | None, severity: Severity, options: str) -> Iterator[str]:
     """For a person. `options` name system and stack, as each call ends with them."""
-    service = next(iter(incident.steps[0].details["services"]), "SERVICE") if incident else "SERVICE"
     for number, each in enumerate(STEPS, 1):
         step = each.done(incident) if incident else None
         hint = f" ({each.hint})" if each.hint else ""
@@ -128,11 +128,30 @@ def lines(incident: Incident | None, severity: Severity, options: str) -> Iterat
         if step:
             yield f"       {step}"
         else:
-            named = f" {incident.name}" if incident else ""
-            for call in each.calls:
-                own = named if call.startswith("incident") and "open" not in call else ""
-                filled = call.replace("SERVICE", service).replace("SEVERITY", severity)
-                yield f"       groundwork {filled}{own}{options}"
+            for call in _typed(each, incident, severity, options):
+                yield f"       {call}"
+
+
+def rows(incident: Incident | None, severity: Severity, options: str) -> list[dict[str, Any]]:
+    """For a program: what `lines` says."""
+    return [
+        {
+            "step": str(each.name),
+            "says": each.says,
+            "done": str(step) if (step := each.done(incident) if incident else None) else None,
+            "commands": [] if step else list(_typed(each, incident, severity, options)),
+        }
+        for each in STEPS
+    ]
+
+
+def _typed(each: Eighth, incident: Incident | None, severity: Severity, options: str) -> Iterator[str]:
+    service = next(iter(incident.steps[0].details["services"]), "SERVICE") if incident else "SERVICE"
+    named = f" {incident.name}" if incident else ""
+    for call in each.calls:
+        own = named if call.startswith("incident") and "open" not in call else ""
+        filled = call.replace("SERVICE", service).replace("SEVERITY", severity)
+        yield f"groundwork {filled}{own}{options}"
 
 
 def left(incident: Incident) -> list[Eighth]:

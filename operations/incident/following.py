@@ -33,6 +33,7 @@ def checklist(
     severity: Annotated[
         Severity | None, typer.Option(help="The list for such a one, and no incident: asks nobody.")
     ] = None,
+    json_output: JsonOption = False,
     system: SystemOption = SYSTEM,
     stack: StackOption = LOCAL,
     outputs: OutputsOption = None,
@@ -54,21 +55,34 @@ def checklist(
         if severity and incident:
             raise Refusal("--severity is for the list without an incident; this one has its own.")
         if severity:
+            options = f" --system {system} --stack {stack}"
+            if json_output:
+                typer.echo(show.as_text(eight.rows(None, severity, options)))
+                return
             typer.echo(
                 f"{severity}: {severity.means}, answered {severity.answered}, told to {severity.topic}."
             )
-            for line in eight.lines(None, severity, f" --system {system} --stack {stack}"):
+            for line in eight.lines(None, severity, options):
                 typer.echo(line)
             return
         platform = opened(system, stack, outputs)
         chosen = Journal(platform).choose(incident)
-    typer.echo(head(chosen))
-    for line in eight.lines(chosen, chosen.severity, picture.options(platform)):
-        typer.echo(show.printable(line))
-    if late := _late(chosen):
-        typer.echo(late)
+    _tell(chosen, picture.options(platform), as_json=json_output)
     if eight.left(chosen):
         raise typer.Exit(FOUND)
+
+
+def _tell(incident: Incident, options: str, *, as_json: bool) -> None:
+    if as_json:
+        steps = eight.rows(incident, incident.severity, options)
+        said = {"incident": incident.name, "update_due": incident.update_due, "steps": steps}
+        typer.echo(show.as_text(said))
+        return
+    typer.echo(head(incident))
+    for line in eight.lines(incident, incident.severity, options):
+        typer.echo(show.printable(line))
+    if late := _late(incident):
+        typer.echo(late)
 
 
 def list_(
@@ -123,7 +137,7 @@ def show_(
         platform = opened(system, stack, outputs)
         chosen = Journal(platform).choose(incident)
     if json_output:
-        typer.echo(show.as_text(_as_json(platform, chosen)))
+        typer.echo(show.as_text(as_json(platform, chosen)))
         return
     typer.echo(head(chosen))
     for step in chosen.steps:
@@ -168,15 +182,15 @@ def _row(incident: Incident) -> dict[str, Any]:
         "began": incident.began,
         "state": "closed" if incident.closed else "resolved" if incident.resolved else "open",
         "lasted_s": ((ended or record.now()) - incident.began).total_seconds(),
-        "steps left": len(eight.left(incident)),
+        "steps_left": len(eight.left(incident)),
     }
 
 
-def _as_json(platform: Platform, incident: Incident) -> dict[str, Any]:
+def as_json(platform: Platform, incident: Incident) -> dict[str, Any]:
     return {
         "stack": str(platform),
         **_row(incident),
-        "steps left": [str(each.name) for each in eight.left(incident)],
+        "steps_left": [str(each.name) for each in eight.left(incident)],
         "steps": [
             {"kind": each.kind, "at": each.at, "by": each.by, **each.details} for each in incident.steps
         ],

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from operations.incident import record
+from operations import show
+from operations.incident import following, record
 from operations.incident.eight import Name
 from operations.incident.record import Journal
 from operations.incident.severity import Severity
@@ -12,6 +13,7 @@ from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Refusal,
     StackOption,
@@ -30,6 +32,7 @@ def done(
     ] = None,
     note: Annotated[str, typer.Option(help="What was done; the review reads it.")] = "",
     severity: Annotated[Severity | None, typer.Option(help="assess: how bad it is after all.")] = None,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -61,9 +64,11 @@ def done(
             raise Refusal(f"{chosen.name} is closed; its severity stays {chosen.severity}.")
         says = f"done: {step}" + (f", {severity}" if severity else "")
         told = f"; {note}" if note else ""
-        if not confirm(platform, [f"write into {chosen.name}: {says}{told}"], yes=yes, dry_run=dry_run):
+        if not confirm(
+            platform, [f"write into {chosen.name}: {says}{told}"], as_json=as_json, yes=yes, dry_run=dry_run
+        ):
             return
-        journal.add(
+        marked = journal.add(
             chosen,
             record.DONE,
             says,
@@ -71,6 +76,6 @@ def done(
             note=note,
             **({"severity": str(severity)} if severity else {}),
         )
-        typer.echo(f"{chosen.name}: {says}.")
-        if severity and severity.topic != chosen.severity.topic:
+        show.tell(f"{chosen.name}: {says}.", following.as_json(platform, marked), as_json=as_json)
+        if not as_json and severity and severity.topic != chosen.severity.topic:
             typer.echo(f"From now on {severity.topic} is told, and not {chosen.severity.topic}.")

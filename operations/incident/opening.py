@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from operations.incident import picture, record, texts
+from operations.incident import following, picture, record, texts
 from operations.incident.record import Incident, Journal
 from operations.incident.severity import Severity
 from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Platform,
     Refusal,
@@ -26,7 +27,7 @@ from operations.platform import (
 )
 from operations.policy.stacks import unknown
 from operations.services.logs import moment
-from operations.show import printable, waiting
+from operations.show import as_text, printable, waiting
 
 LONGEST_TITLE = 80
 
@@ -42,6 +43,7 @@ def open_(
     began: Annotated[
         str | None, typer.Option(help="When, if not now: 20m ago, or 2026-04-01T12:00 in UTC.")
     ] = None,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -69,9 +71,11 @@ def open_(
         _check(platform, title, service or [], start, now)
         journal = Journal(platform)
         if there := _same(journal, title):
-            _say(platform, there, "is open already")
+            _say(platform, there, "is open already", as_json=as_json)
             return
-        if not confirm(platform, [f"open an incident, {severity}: {title}"], yes=yes, dry_run=dry_run):
+        if not confirm(
+            platform, [f"open an incident, {severity}: {title}"], as_json=as_json, yes=yes, dry_run=dry_run
+        ):
             return
         try:
             incident = journal.begin(title, severity, start, service or [])
@@ -80,12 +84,17 @@ def open_(
                 "Somebody has opened an incident of nearly that title in this very minute: `groundwork incident list"
                 f"{picture.options(platform)}`."
             ) from None
-        _say(platform, incident, "is open")
+        if not as_json:
+            _say(platform, incident, "is open")
         with waiting("Looking at the stack"):
             seen = picture.look(platform)
+        # For a program, too: a picture that cannot be kept is in no record.
         for line in seen:
-            typer.echo(f"  {printable(line)}")
-        _keep(journal, incident, seen)
+            typer.echo(f"  {printable(line)}", err=as_json)
+        kept = _keep(journal, incident, seen)
+        if as_json:
+            _say(platform, kept, "is open", as_json=True)
+            return
         typer.echo(
             "Next: `groundwork incident notify --template investigating --impact ... --actions ..."
             f"{picture.options(platform)}`"
@@ -115,7 +124,10 @@ def _same(journal: Journal, title: str) -> Incident | None:
     return next((each for each in journal.open_ones() if each.title.casefold() == title.casefold()), None)
 
 
-def _say(platform: Platform, incident: Incident, state: str) -> None:
+def _say(platform: Platform, incident: Incident, state: str, *, as_json: bool = False) -> None:
+    if as_json:
+        typer.echo(as_text(following.as_json(platform, incident)))
+        return
     severity = incident.severity
     typer.echo(
         f"{incident.name} {state}: {severity}, {severity.means}. By {incident.steps[0].by}, "
@@ -127,16 +139,17 @@ def _say(platform: Platform, incident: Incident, state: str) -> None:
     )
 
 
-def _keep(journal: Journal, incident: Incident, seen: list[str]) -> None:
-    """For the review. That it could not be kept must not stop anybody now."""
+def _keep(journal: Journal, incident: Incident, seen: list[str]) -> Incident:
+    """For the review: the incident with it. That it could not be kept must not stop anybody now."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 so that `--help` stays quick
 
     try:
-        journal.add(incident, record.PICTURE, "first picture", lines=_fitting(seen))
+        return journal.add(incident, record.PICTURE, "first picture", lines=_fitting(seen))
     except ClientError as error:
         typer.echo(f"The picture is not in the record. {said(error)}", err=True)
     except (BotoCoreError, Refusal) as error:
         typer.echo(f"The picture is not in the record. {error}", err=True)
+    return incident
 
 
 def _fitting(lines: list[str]) -> list[str]:

@@ -1,12 +1,15 @@
 """`groundwork incident notify`: people are told, in the same form each time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
+from operations import show
 from operations.alerts import topics
 from operations.alerts.topics import Message, Topic
 from operations.exits import FOUND
@@ -17,6 +20,7 @@ from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Platform,
     Refusal,
@@ -35,6 +39,51 @@ SAME_WITHIN = timedelta(minutes=5)
 PLANNED_TOPIC = "warning"
 
 
+@dataclass(frozen=True)
+class Ways:
+    """`agreed` names what is touched, and is False for a dry run."""
+
+    agreed: Callable[[list[str]], bool]
+    as_json: bool
+
+    def show(self, message: Message) -> None:
+        """For a status page; a program finds it in what it is told at the end."""
+        typer.echo(message.text, err=self.as_json)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One topic that was told: `number` is SNS' own of the message."""
+
+    topic: Topic
+    number: str
+    is_recorded: bool = True
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "topic": self.topic.name,
+            "message_id": self.number,
+            "heard_by": list(map(str, self.topic.heard_by)),
+            "recorded": self.is_recorded,
+        }
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a run has sent; nothing where each topic was told so before."""
+
+    message: Message
+    sent: Sequence[Sent] = ()
+
+    @property
+    def is_well(self) -> bool:
+        return all(each.is_recorded and each.topic.heard_by for each in self.sent)
+
+    def as_json(self) -> dict[str, Any]:
+        message = {"subject": self.message.subject, "text": self.message.text}
+        return {**message, "sent": [each.row() for each in self.sent]}
+
+
 @taking(Words, nullcontext)
 def notify(
     words: Words,
@@ -42,6 +91,7 @@ def notify(
     incident: Annotated[
         str | None, typer.Argument(help="The incident, or how its name begins. None: the open one.")
     ] = None,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -72,63 +122,65 @@ def notify(
         now = record.now()
         texts.check(template, words, now)
         platform = opened(system, stack, outputs)
+        agreed = partial(confirm, platform, as_json=as_json, yes=yes, dry_run=dry_run)
+        ways = Ways(agreed, as_json=as_json)
         if template is Template.maintenance:
             if incident:
                 raise Refusal("--template maintenance belongs to no incident: leave its name out.")
-            done = _announce(platform, words, now, yes=yes, dry_run=dry_run)
+            told = _announce(platform, words, now, ways)
         else:
             record.check_length(words.given)
             journal = Journal(platform)
             chosen = journal.choose(incident)
-            done = _tell(journal, chosen, template, words, now, yes=yes, dry_run=dry_run)
-    if not done:
+            told = _tell(journal, chosen, template, words, now, ways)
+    if told and as_json:
+        typer.echo(show.as_text(told.as_json()))
+    if told and not told.is_well:
         raise typer.Exit(FOUND)
 
 
-def _announce(platform: Platform, words: Words, now: datetime, *, yes: bool, dry_run: bool) -> bool:
+def _announce(platform: Platform, words: Words, now: datetime, ways: Ways) -> Told | None:
+    """None for a dry run."""
     message = texts.of_maintenance(platform, words, now)
     topic = _topic(platform, PLANNED_TOPIC)
-    typer.echo(message.text)
-    if not confirm(platform, [_touch(topic, message)], yes=yes, dry_run=dry_run):
-        return True
-    topics.publish(platform, topic.arn, message)
-    return _is_heard(topic)
+    ways.show(message)
+    if not ways.agreed([_touch(topic, message)]):
+        return None
+    sent = Sent(topic, topics.publish(platform, topic.arn, message))
+    _warn_of_silence(topic)
+    return Told(message, [sent])
 
 
 def _tell(
-    journal: Journal,
-    incident: Incident,
-    template: Template,
-    words: Words,
-    now: datetime,
-    *,
-    yes: bool,
-    dry_run: bool,
-) -> bool:
+    journal: Journal, incident: Incident, template: Template, words: Words, now: datetime, ways: Ways
+) -> Told | None:
+    """None for a dry run."""
     if incident.closed and template is not Template.resolved:
         raise Refusal(
             f"{incident.name} was closed {incident.closed.at:%Y-%m-%d %H:%M} UTC. What is wrong again is a new "
             "incident."
         )
     message = texts.of_incident(journal.platform, incident, template, words, now)
-    typer.echo(message.text)
+    ways.show(message)
     wanted = []
     for name in _names(incident, template):
         if before := _told_already(incident, name, template, words, now):
             typer.echo(f"{name} was told so {before.at:%Y-%m-%d %H:%M} UTC, by {before.by}.", err=True)
         else:
             wanted.append(_topic(journal.platform, name))
-    touches = [_touch(topic, message) for topic in wanted]
-    if not touches or not confirm(journal.platform, touches, yes=yes, dry_run=dry_run):
-        return True
-    well = True
+    if not wanted:
+        return Told(message)
+    if not ways.agreed([_touch(topic, message) for topic in wanted]):
+        return None
+    sent = []
     for topic in wanted:
         number = topics.publish(journal.platform, topic.arn, message)
-        well = _keep(journal, incident, template, words, topic, number) and well
-        well = _is_heard(topic) and well
+        is_recorded = _keep(journal, incident, template, words, topic, number)
+        sent.append(Sent(topic, number, is_recorded))
+        _warn_of_silence(topic)
     if template is not Template.resolved:
         typer.echo(f"The next message is due {now + record.UPDATE_EVERY:%H:%M} UTC.", err=True)
-    return well
+    return Told(message, sent)
 
 
 def _names(incident: Incident, template: Template) -> Iterator[str]:
@@ -197,7 +249,6 @@ def _keep(
     return False
 
 
-def _is_heard(topic: Topic) -> bool:
+def _warn_of_silence(topic: Topic) -> None:
     for sentence in topic.unheard():
         typer.echo(sentence, err=True)
-    return bool(topic.heard_by)

@@ -226,7 +226,7 @@ def apply_now(
       groundwork maintenance apply-now --stack prod --dry-run
       groundwork maintenance apply-now --stack prod
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         waiting = found(platform)
         nothing = f"AWS has nothing waiting for the stores of {platform}."
@@ -235,7 +235,7 @@ def apply_now(
             if waiting:
                 raise typer.Exit(FOUND)
             return
-        confirm(platform, [str(each) for each in waiting], yes=yes)
+        confirm(platform, [str(each) for each in waiting], as_json=json_output, yes=yes)
         patience = Patience.of(timeout_minutes)
         for each in waiting:
             if not each.is_begun:

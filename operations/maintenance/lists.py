@@ -24,6 +24,11 @@ def _has_database(outputs: Outputs) -> bool:
     return bool(outputs["database"])
 
 
+def _counts_statements(outputs: Outputs) -> bool:
+    database = outputs["database"]
+    return bool(database) and "pg_stat_statements" in database["declared"]["extensions"]
+
+
 def _has_vacuum(outputs: Outputs) -> bool:
     return "vacuum" in outputs["tasks"]
 
@@ -34,6 +39,10 @@ def _has_backups(outputs: Outputs) -> bool:
 
 def _is_public(outputs: Outputs) -> bool:
     return bool(outputs["healthUrls"])
+
+
+def _has_pipeline(outputs: Outputs) -> bool:
+    return bool(outputs["pipeline"]["previewRole"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +112,7 @@ MONTHLY = [
         call="db slow --limit 10",
         asks="the statements that take the most time",
         reaches=True,
-        needed=_has_database,
+        needed=_counts_statements,
     ),
     Step(
         call="db indexes --unused --by size",
@@ -121,4 +130,10 @@ MONTHLY = [
     Step(call="network audit", asks="ports that nobody declared"),
     Step(call="verify headers cors redirect metrics", asks="the edge as it is declared", needed=_is_public),
     Step(call="policy check", asks="the security checklist", takes=("system", "stack")),
+    Step(
+        call="repo",
+        asks="is the branch protected that is deployed",
+        takes=("system", "stack"),
+        needed=_has_pipeline,
+    ),
 ]

@@ -189,7 +189,7 @@ def _go(steps: Sequence[Step], chosen: Choices) -> None:
         if changes := [
             step.changes for _, step in work.due if step.changes and step.needed(platform.outputs)
         ]:
-            confirm(platform, changes, yes=chosen.yes)
+            confirm(platform, changes, as_json=chosen.as_json, yes=chosen.yes)
         done: list[Asked] = []
         try:
             with ended_politely():

@@ -57,7 +57,8 @@ def ask(network: Network, hops: Sequence[Hop], *, yes: bool, dry_run: bool) -> l
         for hop, source, target in pairs
     ]
     touches += [f"remove {each['NetworkInsightsPathId']}, which an earlier run left" for each in left]
-    if not confirm(network.platform, touches, yes=yes, dry_run=dry_run):
+    # What was read without it is shown all the same.
+    if not confirm(network.platform, touches, as_json=False, yes=yes, dry_run=dry_run):
         return []
     patience = Patience.of(WAIT_MINUTES)
     for each in left:

@@ -73,7 +73,7 @@ def check(
       groundwork network check --from worker-ai --to queue:6379 --stack prod
       groundwork network check --from core-matching --to db:5432 --analyze --stack prod
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         network = Network(opened(system, stack, outputs))
         name, port = ends.split(target)
         hops = ends.hops(network, ends.end(network.platform, source), ends.end(network.platform, name), port)

@@ -90,7 +90,7 @@ def perf(
       groundwork perf http://localhost:3000/health --vus 20 --json
       groundwork perf --header-env Authorization:AUTHORIZATION --stack staging
     """
-    with carried_out():
+    with carried_out(as_json=as_json):
         given = list(addresses or [])
         targets.check_form(given)
         platform = _platform(given, header_secret or [], system, stack, outputs)
@@ -111,7 +111,7 @@ def perf(
             headers=sent,
         )
         plan.check()
-        if not _agreed(platform, plan, yes=yes, dry_run=dry_run):
+        if not _agreed(platform, plan, as_json=as_json, yes=yes, dry_run=dry_run):
             return
         figures = measured(plan, line_s=1 if sys.stderr.isatty() else LINE_S)
     _tell(figures, Thresholds(p95_ms, error_rate_percent), as_json=as_json)
@@ -139,16 +139,16 @@ def _refuse_open_secrets(addresses: list[str], *, with_secrets: bool) -> None:
         )
 
 
-def _agreed(platform: Platform | None, plan: Plan, *, yes: bool, dry_run: bool) -> bool:
+def _agreed(platform: Platform | None, plan: Plan, *, as_json: bool, yes: bool, dry_run: bool) -> bool:
     """Nobody is asked about this machine's own servers."""
     far = [each for each in plan.addresses if not targets.is_local(each)]
     how = f"{plan.users} users, {plan.most_per_s:g} a second at most, {plan.duration_s:g} s"
     what = f"send at most {plan.most_requests:,} requests to {', '.join(plan.addresses)} ({how})"
     if platform is None or not far:
-        typer.echo(f"{'Would' if dry_run else 'Will'} {what}.", err=True)
-        return not dry_run
+        return confirm("This machine", [what], as_json=as_json, yes=True, dry_run=dry_run)
     meeting = targets.firewall(plan, targets.rate_limit(platform.outputs))
-    return confirm(platform, [what, *([meeting] if meeting else [])], yes=yes, dry_run=dry_run)
+    touches = [what, *([meeting] if meeting else [])]
+    return confirm(platform, touches, as_json=as_json, yes=yes, dry_run=dry_run)
 
 
 def _tell(figures: Figures, thresholds: Thresholds, *, as_json: bool) -> None:

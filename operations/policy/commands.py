@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from operations.exits import refuse
+from operations.platform import JsonFormatOption
 from operations.policy import catalogue, listing, run, stacks
 from operations.policy.catalogue import Rule, Severity
 from operations.policy.findings import FailOn, Judgement, exit_code
@@ -41,6 +42,7 @@ def check(
     format: Annotated[
         Literal["text", "json", "sarif", "junit", "markdown"], typer.Option(help="How the report is written.")
     ] = "text",
+    json_output: JsonFormatOption = False,
     fail_on: Annotated[
         FailOn,
         typer.Option(
@@ -80,7 +82,7 @@ def check(
         )
     rules = rules_or_refusal()
     judgements = judge(chosen, rules)
-    write(judgements, rules, fail_on, format, output)
+    write(judgements, rules, fail_on, "json" if json_output else format, output)
     progress = Console(stderr=True, highlight=False)
     if output:
         progress.print(f"{words.verdict(judgements, fail_on)} The report is in {output}.", soft_wrap=True)
@@ -119,6 +121,7 @@ def list_rules(
     format: Annotated[
         Literal["text", "json", "markdown"], typer.Option(help="How the list is written.")
     ] = "text",
+    json_output: JsonFormatOption = False,
     severity: Annotated[
         list[Severity] | None, typer.Option(help="Of this severity; may be repeated.")
     ] = None,
@@ -158,7 +161,7 @@ def list_rules(
         checklist=checklist or (),
         topics=topic or (),
     )
-    if format == "json":
+    if json_output or format == "json":
         emit(listing.as_json(found))
     elif format == "markdown":
         emit(listing.as_markdown(found))

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from operations import show
 from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Refusal,
     StackOption,
@@ -35,6 +37,7 @@ def failover(
         str | None, typer.Option(help="Such as 0001. Left out: the only one of a cache without cluster mode.")
     ] = None,
     timeout_minutes: Annotated[int, typer.Option(min=1, help="So long it may take.")] = 30,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -57,7 +60,7 @@ def failover(
       groundwork redis failover --cache queue --stack staging
       groundwork redis failover --cache cache --shard 0002 --stack prod --yes
     """
-    with carried_out():
+    with carried_out(as_json=as_json):
         platform = opened(system, stack, outputs)
         _, said = reach.choose(platform, cache)
         client = platform.client("elasticache")
@@ -67,7 +70,7 @@ def failover(
             f"fail shard {wanted['NodeGroupId']} of {group['ReplicationGroupId']} over to one of its replicas",
             "break the connections of its clients; what the replica has not got yet is lost",
         ]
-        if not confirm(platform, touches, yes=yes, dry_run=dry_run):
+        if not confirm(platform, touches, as_json=as_json, yes=yes, dry_run=dry_run):
             return
         before = events(client)
         client.test_failover(
@@ -79,7 +82,12 @@ def failover(
             otherwise="ElastiCache goes on: `aws elasticache describe-events --duration 60` says how far it is.",
             every_s=5,
         )
-        typer.echo(f"{node} has taken over, and {group['ReplicationGroupId']} is available.")
+        name = group["ReplicationGroupId"]
+        show.tell(
+            f"{node} has taken over, and {name} is available.",
+            {"replication_group": name, "shard": wanted["NodeGroupId"], "primary": node},
+            as_json=as_json,
+        )
 
 
 def described(client: Any, name: str) -> Mapping[str, Any]:

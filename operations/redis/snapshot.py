@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from operations import show
 from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Refusal,
     StackOption,
@@ -32,6 +34,7 @@ def snapshot(
         str | None, typer.Option(help="What it is called; one of that name that is on its way is waited for.")
     ] = None,
     timeout_minutes: Annotated[int, typer.Option(min=1, help="So long it may take.")] = 60,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -53,18 +56,22 @@ def snapshot(
       groundwork redis snapshot --cache queue --stack prod
       groundwork redis snapshot --cache queue --stack prod --name before-upgrade --yes
     """
-    with carried_out():
+    with carried_out(as_json=as_json):
         platform = opened(system, stack, outputs)
         _, said = reach.choose(platform, cache)
         group = said["replicationGroupId"]
         wanted = checked(name or name_of(group, "by-hand", datetime.now(UTC)))
         client = platform.client("elasticache")
-        if not confirm(platform, [f"make the snapshot {wanted} of {group}"], yes=yes, dry_run=dry_run):
+        if not confirm(
+            platform, [f"make the snapshot {wanted} of {group}"], as_json=as_json, yes=yes, dry_run=dry_run
+        ):
             return
         made = taken(client, group, wanted, {MADE_BY: "redis snapshot"}, Patience.of(timeout_minutes))
-        typer.echo(
+        show.tell(
             f"{made} is there. To restore it, name it as `snapshot_name` of a new cache; `aws elasticache "
-            f"delete-snapshot --snapshot-name {made}` deletes it."
+            f"delete-snapshot --snapshot-name {made}` deletes it.",
+            {"snapshot": made, "replication_group": group},
+            as_json=as_json,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from operations.exits import refuse
+from operations.platform import JsonFormatOption
 from operations.report import findings, safe
 from operations.report.comment import comment
 from operations.report.preview import Preview, Unreadable, read
@@ -43,6 +44,7 @@ def command(
     format: Annotated[
         Format, typer.Option(help="The comment, or its content for programs.")
     ] = Format.MARKDOWN,
+    json_output: JsonFormatOption = False,
     output: Annotated[Path | None, typer.Option(help="Where it goes, instead of standard output.")] = None,
     diff: Annotated[
         Path | None, typer.Option(help="Writes every changed input here, secrets hidden.")
@@ -69,7 +71,8 @@ def command(
     )
     if diff:
         diff.write_text(safe.full_diff(report.preview), encoding="utf-8")
-    text = as_json(report) if format is Format.JSON else comment(report, diff=diff.name if diff else None)
+    is_json = json_output or format is Format.JSON
+    text = as_json(report) if is_json else comment(report, diff=diff.name if diff else None)
     if output:
         output.write_text(text, encoding="utf-8")
     else:

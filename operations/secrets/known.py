@@ -29,7 +29,7 @@ class Origin(StrEnum):
     composed = "composed"  # the program, out of other secrets
     role = "role"  # the task `bootstrap`, which sets it in the database, too
     cache = "cache"  # the program; ElastiCache learns it by `pulumi up`
-    broker = "broker"  # the program; Amazon MQ learns it when the broker is made
+    broker = "broker"  # the program, for the broker to be made with; then the task `broker-logins`, which sets it there
     master = "master"  # RDS, or the program where there are read replicas
 
 

@@ -10,6 +10,7 @@ from operations.platform import (
     LOCAL,
     SYSTEM,
     DryRunOption,
+    JsonOption,
     OutputsOption,
     Platform,
     Refusal,
@@ -22,6 +23,7 @@ from operations.platform import (
 )
 from operations.secrets import known, strength, users
 from operations.secrets.known import Known, Origin, SecretArgument
+from operations.show import as_text
 
 MOST_BYTES = 65_536  # Secrets Manager API, PutSecretValue
 DEFAULT_LENGTH = 64
@@ -44,6 +46,7 @@ BytesOption = Annotated[
 def put(
     name: SecretArgument,
     accept_weak: AcceptOption = False,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -70,14 +73,14 @@ def put(
         secret = to_fill(platform, name)
         value = given(secret)
         refuse_bad(secret, value, accept_weak=accept_weak)
-        if store(platform, secret, value, yes=yes, dry_run=dry_run):
-            typer.echo(_after(platform, secret))
+        _put(platform, secret, value, as_json=as_json, yes=yes, dry_run=dry_run)
 
 
 def generate(
     name: SecretArgument,
     length: LengthOption = None,
     number: BytesOption = None,
+    as_json: JsonOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     system: SystemOption = SYSTEM,
@@ -100,14 +103,42 @@ def generate(
         platform = opened(system, stack, outputs)
         secret = to_fill(platform, name)
         value = made(secret, length, number)
-        if store(platform, secret, value, yes=yes, dry_run=dry_run):
-            typer.echo(_after(platform, secret))
+        _put(platform, secret, value, as_json=as_json, yes=yes, dry_run=dry_run)
 
 
-def _after(platform: Platform, secret: Known) -> str:
+def _put(platform: Platform, secret: Known, value: str, *, as_json: bool, yes: bool, dry_run: bool) -> None:
+    """Puts it, asking before a value is replaced, and says who reads it."""
+    client = platform.client("secretsmanager")
+    now = known.value(client, secret)
+    is_there = now is not None and hmac.compare_digest(now.encode(), value.encode())
+    if is_there:
+        typer.echo(f"{secret.name} has this value already.", err=True)
+        running = []
+    else:
+        what = "put the first value into" if now is None else "replace the value of"
+        touches = [f"{what} {secret.name} ({secret.arn})"]
+        # What replaces nothing needs nobody's leave.
+        if not confirm(platform, touches, as_json=as_json, yes=yes or now is None, dry_run=dry_run):
+            return
+        write(client, secret, value)
+        running = [each.name for each in users.of(platform, [secret.arn])]
+        typer.echo(_after(platform, secret, running), err=as_json)
+    if as_json:
+        typer.echo(
+            as_text(
+                {
+                    "secret": secret.name,
+                    "arn": secret.arn,
+                    "put": not is_there,
+                    "services_to_restart": running,
+                }
+            )
+        )
+
+
+def _after(platform: Platform, secret: Known, running: list[str]) -> str:
     if namespace := users.on_kubernetes(platform):
         return f"{secret.name} is put. {users.how_pods_read_it(namespace)}"
-    running = [each.name for each in users.of(platform, [secret.arn])]
     if not running:
         return f"{secret.name} is put. No service that runs reads it."
     names = " ".join(running)
@@ -124,7 +155,7 @@ def to_fill(platform: Platform, name: str) -> Known:
         whose = {
             Origin.composed: "is put together by the program from other secrets: rotate these",
             Origin.role: f"is made by the task bootstrap: `groundwork secrets rotate {name}` makes a new one",
-            Origin.broker: "is set when the broker is made: docs/runbooks/broker.md",
+            Origin.broker: f"must be the one that RabbitMQ has: `groundwork secrets rotate {name}` makes a new one",
         }
         rotated = "is made by the program, and the next `pulumi up` knows nothing of another"
         raise Refusal(
@@ -178,22 +209,6 @@ def made(secret: Known, length: int | None, number: int | None) -> str:
     if len(value) < least:
         raise Refusal(f"{secret.name} needs at least {least} characters; that would be {len(value)}.")
     return value
-
-
-def store(platform: Platform, secret: Known, value: str, *, yes: bool, dry_run: bool) -> bool:
-    """Puts it, asking before a value is replaced. False where nothing was put."""
-    client = platform.client("secretsmanager")
-    now = known.value(client, secret)
-    if now is not None and hmac.compare_digest(now.encode(), value.encode()):
-        typer.echo(f"{secret.name} has this value already.", err=True)
-        return False
-    what = "put the first value into" if now is None else "replace the value of"
-    touches = [f"{what} {secret.name} ({secret.arn})"]
-    # What replaces nothing needs nobody's leave.
-    if not confirm(platform, touches, yes=yes or now is None, dry_run=dry_run):
-        return False
-    write(client, secret, value)
-    return True
 
 
 def write(client: Any, secret: Known, value: str) -> None:

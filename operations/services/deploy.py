@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -103,7 +103,7 @@ def deploy(
       groundwork deploy core-matching --tag 1.1.0 --migrate migrate --stack prod
       groundwork deploy core-matching --tag 1.1.0 --stack prod --edit-only && git commit -am "core-matching 1.1.0"
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack)
         chosen = _named(platform, services)
         _check_images(platform, chosen, tag, accept=accept_findings)
@@ -114,8 +114,9 @@ def deploy(
             ahead_edits={edits.task_key(migrate, "image_tag"): tag} if migrate else None,
         )
         _check_task(platform, migrate)
-        carry_out(platform, change, edit_only=edit_only, minutes=timeout_minutes, yes=yes, dry_run=dry_run)
-        if json_output:
+        agreed = partial(confirm, platform, as_json=json_output, yes=yes, dry_run=dry_run)
+        went_on = carry_out(platform, change, agreed, edit_only=edit_only, minutes=timeout_minutes)
+        if json_output and went_on:
             typer.echo(_told(platform, change))
 
 
@@ -147,7 +148,7 @@ def resize(
       groundwork service resize core-matching --memory-mib 4096 --stack prod
       groundwork service resize worker-ai --cpu 2048 --memory-mib 4096 --stack prod --dry-run
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack)
         [name] = _named(platform, [service])
         sizes = {"memory_mib": memory_mib, "cpu": cpu}
@@ -155,8 +156,9 @@ def resize(
         if not wanted:
             raise Refusal("Say how large: --memory-mib, --cpu or both.")
         change = Change(wanted=wanted, services=[name])
-        carry_out(platform, change, edit_only=edit_only, minutes=timeout_minutes, yes=yes, dry_run=dry_run)
-        if json_output:
+        agreed = partial(confirm, platform, as_json=json_output, yes=yes, dry_run=dry_run)
+        went_on = carry_out(platform, change, agreed, edit_only=edit_only, minutes=timeout_minutes)
+        if json_output and went_on:
             typer.echo(_told(platform, change))
 
 
@@ -202,35 +204,41 @@ class Parts:
 
 
 def carry_out(
-    platform: Platform, change: Change, *, edit_only: bool, minutes: int, yes: bool, dry_run: bool
-) -> None:
-    """Edit, plan, ask, apply, wait. Whatever ends it before `up` puts the file back as it was."""
+    platform: Platform, change: Change, agreed: Callable[[list[str]], bool], *, edit_only: bool, minutes: int
+) -> bool:
+    """Edit, plan, ask, apply, wait; False for a dry run, which `agreed` has told.
+
+    Whatever ends it before `up` puts the file back as it was.
+    """
     file = edits.file_of(platform)
     everything = {**change.wanted, **(change.ahead_edits or {})}
     touches = [*_edit_lines(file, everything)]
     if edit_only:
         if not touches:
             typer.echo(f"{file} says so already.", err=True)
-        elif confirm(platform, touches, yes=yes, dry_run=dry_run):
-            edits.change(ROOT, file, everything)
-            typer.echo(f"{file} is changed. Commit it: the pipeline deploys what is merged.", err=True)
-        return
+            return True
+        if not agreed(touches):
+            return False
+        edits.change(ROOT, file, everything)
+        typer.echo(f"{file} is changed. Commit it: the pipeline deploys what is merged.", err=True)
+        return True
     engine = Engine.of(platform)
     before = edits.change(ROOT, file, everything)
     with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
         try:
             planned = _planned(engine, file, before, change, Path(folder))
             lines = _apply_lines(platform, change, planned)
-            going = confirm(platform, [*touches, *lines], yes=yes, dry_run=dry_run)
+            going = agreed([*touches, *lines])
         except BaseException:
             (ROOT / file).write_text(before, encoding="utf-8")
             typer.echo(f"{file} is as it was.", err=True)
             raise
         if not going:
             (ROOT / file).write_text(before, encoding="utf-8")
-            return
+            return False
         _apply(platform, engine, change, planned, minutes)
     typer.echo(f"Commit {file}: what it says now runs.", err=True)
+    return True
 
 
 def _planned(engine: Engine, file: Path, before: str, change: Change, folder: Path) -> Parts:

@@ -85,6 +85,7 @@ def execute(
             confirm(
                 platform,
                 [f"enter {target['taskArn'].rsplit('/', 1)[-1]} of {service}; it is on record"],
+                as_json=False,
                 yes=yes,
             )
         os.execvp(started[0], started)

@@ -107,7 +107,7 @@ def rollback(
       groundwork rollback core-matching --stack prod
       groundwork rollback --to 1.0.0 --stack prod --write        every service, and the stack file
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         ecs = platform.client("ecs")
         chosen = fleet.choose(platform, services)
@@ -119,7 +119,8 @@ def rollback(
         for each in (step for step in found if step not in steps):
             typer.echo(_already(each), err=True)
         touches = [*map(str, steps), *([f"write their image tags into {file}"] if file else [])]
-        if (touches or dry_run) and not confirm(platform, touches, yes=yes, dry_run=dry_run):
+        # A dry run shows the same rows as one that has done it.
+        if (touches or dry_run) and not confirm(platform, touches, as_json=False, yes=yes, dry_run=dry_run):
             _show(steps, as_json=json_output)
             return
         since = datetime.now(UTC)

@@ -110,7 +110,7 @@ def scale(
       groundwork scale core-matching --desired 6 --stack prod
       groundwork scale core-matching --min 6 --max 12 --stack prod --write
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         ecs, scaling = platform.client("ecs"), platform.client("application-autoscaling")
         [chosen] = fleet.choose(platform, [service])
@@ -122,7 +122,11 @@ def scale(
             raise Refusal("\n".join(found))
         file = edits.file_of(platform) if write else None
         if not confirm(
-            platform, list(touches(platform, chosen, said, has, changes, desired)), yes=yes, dry_run=dry_run
+            platform,
+            list(touches(platform, chosen, said, has, changes, desired)),
+            as_json=json_output,
+            yes=yes,
+            dry_run=dry_run,
         ):
             return
         since = datetime.now(UTC)

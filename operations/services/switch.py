@@ -73,7 +73,7 @@ def restart(
       groundwork service restart core-matching --stack prod
       groundwork service restart core-matching worker-ai --stack prod --yes
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         chosen = fleet.choose(platform, services)
         seen = fleet.describe(platform.client("ecs"), chosen)
@@ -81,7 +81,7 @@ def restart(
             f"replace the {seen[each.name]['desiredCount']} tasks of {each.name}, without a gap"
             for each in chosen
         ]
-        if confirm(platform, said, yes=yes, dry_run=dry_run):
+        if confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
             redeploy(platform, chosen, Patience.of(timeout_minutes))
             _tell(platform, chosen, as_json=json_output)
 
@@ -111,13 +111,13 @@ def stop(
       groundwork service stop worker-ai --stack prod
       groundwork service stop core-matching worker-ai --stack staging --yes
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         ecs, scaling = platform.client("ecs"), platform.client("application-autoscaling")
         chosen = fleet.choose(platform, services)
         seen, has = fleet.describe(ecs, chosen), scale.bounds(scaling, chosen)
         said = [_stops(platform, each, seen[each.name], is_scaled=each.name in has) for each in chosen]
-        if not confirm(platform, said, yes=yes, dry_run=dry_run):
+        if not confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
             return
         since = datetime.now(UTC)
         # First: autoscaling would start tasks again while the last ones stop.
@@ -167,7 +167,7 @@ def start(
     Example
       groundwork service start worker-ai --stack prod
     """
-    with carried_out():
+    with carried_out(as_json=json_output):
         platform = opened(system, stack, outputs)
         ecs, scaling = platform.client("ecs"), platform.client("application-autoscaling")
         chosen = fleet.choose(platform, services)
@@ -181,7 +181,7 @@ def start(
         said = [
             f"run {counts[each.name]} tasks of {each.name}, and let its autoscaling go on" for each in chosen
         ]
-        if not confirm(platform, said, yes=yes, dry_run=dry_run):
+        if not confirm(platform, said, as_json=json_output, yes=yes, dry_run=dry_run):
             return
         since = datetime.now(UTC)
         moving = [_set(ecs, each, counts[each.name], since) for each in chosen]

@@ -402,8 +402,8 @@ class Operations(Model):
         default=None,
     )
     aws_cli_image: Image | None = in_stack(
-        "The AWS CLI, which uploads the dump and tells how a task ended; backups.dump and tasks with a schedule or a "
-        "time limit need it",
+        "The AWS CLI, which makes passwords, uploads the dump and tells how a task ended; a database, brokers, and "
+        "tasks with a schedule or a time limit need it",
         default=None,
     )
     collector_image: Image | None = in_stack(
@@ -457,6 +457,11 @@ class Task(Model):
     )
     status_command: Items[Text] | None = in_system(
         "What an operator runs after it to see that it worked; a task of its own, <name>-status",
+        default=None,
+        min_length=1,
+    )
+    rolled_back_command: Items[Text] | None = in_system(
+        "What marks a migration, whose name is put behind it, as rolled back; of the task migrate alone",
         default=None,
         min_length=1,
     )

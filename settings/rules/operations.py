@@ -31,12 +31,14 @@ def _needs(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "postgres_image", "database"
     elif with_files:
         yield "postgres_image", f"services.{with_files[0]}.secret_files"
-    if settings.database and settings.backups.dump:
-        yield "aws_cli_image", "backups.dump"
     told = [
         name for name, task in settings.tasks.items() if task.schedule or task.stop_after_minutes is not None
     ]
-    if told and not (settings.database and settings.backups.dump):
+    if settings.database:
+        yield "aws_cli_image", "database, whose task bootstrap makes the roles' passwords,"
+    elif settings.brokers:
+        yield "aws_cli_image", f"brokers.{next(iter(settings.brokers))}, whose login it makes anew,"
+    elif told:
         yield "aws_cli_image", f"tasks.{told[0]}, which tells how it ended,"
     if settings.scraped:
         yield "collector_image", "observability.prometheus"

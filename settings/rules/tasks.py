@@ -7,9 +7,17 @@ from settings.model.compute import Task
 from settings.problems import Path, Problem, nearest
 
 # The platform's own tasks, which `tasks` of the outputs names beside these.
-RESERVED = ("bootstrap", "dump", "vacuum", "verify", "restore", "redis")
+RESERVED = ("bootstrap", "broker-logins", "dump", "vacuum", "verify", "restore", "redis")
 STATUS = "-status"
-_ONLY_FOR_SERVICES = ("service", "command", "image_tag", "status_command", "kubernetes")
+MIGRATE = "migrate"  # what `groundwork migrate` runs
+_ONLY_FOR_SERVICES = (
+    "service",
+    "command",
+    "image_tag",
+    "status_command",
+    "rolled_back_command",
+    "kubernetes",
+)
 LONGEST_MINUTES = 14 * 24 * 60
 
 
@@ -80,6 +88,16 @@ def tasks_have_names_of_their_own(settings: Settings) -> Iterator[Problem]:
             )
 
 
+def only_a_migration_is_marked(settings: Settings) -> Iterator[Problem]:
+    for name, task in settings.tasks.items():
+        if task.rolled_back_command and not task.sql and name != MIGRATE:
+            yield Problem(
+                path=("tasks", name, "rolled_back_command"),
+                rule=f"is for the task {MIGRATE}, the only one that `groundwork migrate --rolled-back` runs",
+                remedy="Remove it.",
+            )
+
+
 def schedules_are_whole(settings: Settings) -> Iterator[Problem]:
     for name, task in settings.tasks.items():
         path: Path = ("tasks", name)
@@ -108,4 +126,9 @@ def schedules_are_whole(settings: Settings) -> Iterator[Problem]:
             )
 
 
-RULES = (tasks_say_what_they_run, tasks_have_names_of_their_own, schedules_are_whole)
+RULES = (
+    tasks_say_what_they_run,
+    tasks_have_names_of_their_own,
+    only_a_migration_is_marked,
+    schedules_are_whole,
+)

@@ -53,7 +53,8 @@ TYPES = [
         reads={"users": "Users[].{username: Username}"},
         # The emulator shows the users' names only, and other spellings of what it was given.
         kept=["users", "ldapServerMetadata", "authenticationStrategy", "storageType", "configuration"],
-        local=["applyImmediately"],
+        # Of RabbitMQ no user changes once the broker is made: the provider takes it for done.
+        local=["applyImmediately", "users"],
         replace=[
             "brokerName",
             "deploymentMode",
@@ -62,7 +63,6 @@ TYPES = [
             "publiclyAccessible",
             "storageType",
             "subnetIds",
-            "users",
         ],
         outputs={
             "arn": "read.BrokerArn",

@@ -33,6 +33,9 @@ from operations.platform import (
 )
 from operations.waits import Failed, Patience, carried_out
 
+# Of this process: standard output is for what the command itself gives.
+_STDERR = 2
+
 
 class Until(StrEnum):
     make = "make"
@@ -61,7 +64,9 @@ class Run:
     told: dict[str, Any] = field(default_factory=dict)
 
     def agreed(self, touches: list[str]) -> bool:
-        return confirm(self.platform, touches, yes=self.yes, dry_run=self.dry_run)
+        if self.dry_run:
+            self.told["would"] = touches
+        return confirm(self.platform, touches, as_json=False, yes=self.yes, dry_run=self.dry_run)
 
     def refresh(self) -> None:
         self.database = instances.find(self.platform, self.rds)
@@ -177,6 +182,7 @@ def _run_check(run: Run, copy: Described) -> list[str]:
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=_STDERR,
             timeout=max(run.patience.left_s, 1),
             check=False,
         )
@@ -312,6 +318,9 @@ def upgrade(
         )
         try:
             go(run, to, method)
+        except Failed as failed:
+            run.told["failed"] = str(failed)
+            raise
         finally:
             if json_output:
                 typer.echo(show.as_text(run.told))

@@ -7,6 +7,7 @@ from tests.requirements.production import (
     alarm,
     cache,
     condition,
+    database,
     operator_can_ask,
     operator_has_redis,
     operator_sees_the_network,
@@ -23,12 +24,13 @@ CHAPTER = Chapter(title="Troubleshooting")
     "L519-536",
     "The database refuses: look at it, start it again, connect",
     "operator",
-    note="the second starts nothing again: the standby takes over, which is quicker",
-    commands=["db status", "db failover", "db ping", "db connect --role nx_user"],
+    note="where there is a standby, as in production, the third is quicker than the second",
+    commands=["db status", "db reboot", "db failover", "db ping", "db connect --role nx_user"],
     components=["database"],
 )
 def database_refuses(stack: Recording) -> None:
     assert output(stack, "database", "identifier") == "nx-primary"
+    assert database(stack)["multiAz"] is True
     operator_can_ask(stack, DATABASE)
     role_password_of(stack, "nx_user")
     assert alarm(stack, "database-connections")

@@ -1,10 +1,13 @@
 """S8 to S13: what the product's own pipeline answers for."""
 
+from operations.platform import ROOT
+from operations.stack_files import repositories
 from tests.recorder import Recording
 from tests.requirements.production import container, graph, output, pushers
 from tests.requirements.sports_nutrition.support import API, HOST, repository
-from tests.requirements.table import Chapter, Row
+from tests.requirements.table import Chapter
 
+REPOSITORY = "your-org/individual-sports-nutrition"
 CHAPTER = Chapter(title="Pre-deployment checklist: code quality")
 
 
@@ -66,16 +69,23 @@ def audited(stack: Recording) -> None:
     assert repository(stack)["imageScanningConfiguration"] == {"scanOnPush": True}
 
 
-CHAPTER.rows.append(
-    Row(
-        id="S12",
-        lines="L34",
-        asked="Two people or more have reviewed the code",
-        kind="not met",
-        missing="it is a setting of the place where the code is kept, which no stack declares; docs/pipeline.md says "
-        "what to set there",
-    )
+@CHAPTER.row(
+    "S12",
+    "L34",
+    "Two people or more have reviewed the code",
+    "operator",
+    note="the command asks GitHub whether `main` of the product's repository takes a change only with two approvals "
+    "that end with a new commit, and who gets round that",
+    missing="GitHub holds the setting, and nothing here makes it; docs/pipeline.md says what to set there",
+    commands=["repo --reviews 2"],
+    components=["ci_access"],
+    settings=["ci.images.repository", "ci.images.branch"],
 )
+def reviewed(stack: Recording) -> None:
+    """Which repository and branch is asked: those that images come from."""
+    assert pushers(stack) == [f"repo:{REPOSITORY}:ref:refs/heads/main"]
+    asked = repositories(ROOT, "sports-nutrition", "prod")
+    assert [(each.name, each.branch) for each in asked] == [(REPOSITORY, "main")]
 
 
 @CHAPTER.row(
@@ -83,11 +93,13 @@ CHAPTER.rows.append(
     "L35",
     "Everything is merged to `main`",
     "declared",
-    note="only jobs on `main` can push an image, and a stack runs the one version that its file names",
-    missing="that nothing gets into `main` unseen is a setting of the place where the code is kept",
+    note="only jobs on `main` can push an image, and a stack runs the one version that its file names; the command "
+    "asks GitHub whether anything gets into `main` but by pull requests",
+    missing="that nothing does is GitHub's setting, which nothing here makes",
+    commands=["repo"],
     components=["ci_access"],
     settings=["ci.images.branch", "services.api.image_tag"],
 )
 def merged(stack: Recording) -> None:
-    assert pushers(stack) == ["repo:your-org/individual-sports-nutrition:ref:refs/heads/main"]
+    assert pushers(stack) == [f"repo:{REPOSITORY}:ref:refs/heads/main"]
     assert container(stack, API)["image"].endswith("/individual-sports-nutrition:1.0.0")

@@ -13,7 +13,7 @@ from tests.requirements.production import (
 )
 from tests.requirements.table import Chapter
 from tests.requirements.ts_service.migrations import migration_can_run
-from tests.requirements.ts_service.template import SERVICES, comes_from, is_known_to_operators
+from tests.requirements.ts_service.template import SERVICES, is_known_to_operators
 
 CHAPTER = Chapter(title="Rollback")
 
@@ -63,14 +63,15 @@ def database_before(stack: Recording) -> None:
     "L812-814",
     "Or a migration is marked as rolled back",
     "operator",
-    note="in a task of the API, which has the image and the URL of the task `migrate`",
-    commands=["exec api -- npx prisma migrate resolve --rolled-back NAME"],
+    note="by the task `migrate`, which runs that instead of its own command, and its status after it",
+    commands=["migrate --rolled-back NAME"],
     components=["task"],
-    settings=["tasks.migrate"],
+    settings=["tasks.migrate.rolled_back_command"],
 )
 def migration_before(stack: Recording) -> None:
-    assert container(stack, "task-migrate")["command"][:3] == ["npx", "prisma", "migrate"]
+    marking = output(stack, "tasks", "migrate", "rolledBackCommand")
+    assert marking == ["npx", "prisma", "migrate", "resolve", "--rolled-back"]
+    assert container(stack, "task-migrate")["command"][:3] == marking[:3]
     assert container(stack, "task-migrate")["name"] == "task-migrate"
     migration_can_run(stack)
-    comes_from(stack, "api", "DATABASE_URL", "database-url")
-    assert stack.one(SERVICE, "api")["enableExecuteCommand"] is True
+    assert output(stack, "tasks", "migrate", "statusTask") == "migrate-status"

@@ -1,0 +1,5 @@
+"""`groundwork repo`."""
+
+from operations.repo.command import repo
+
+__all__ = ["repo"]
