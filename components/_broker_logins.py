@@ -56,12 +56,13 @@ find_open() {{
   echo "$name: no password of $arn opens $console: set the current one there, or put in what was set" >&2
   exit 69
 }}
+quote='"'
 set_in_broker() {{
   read -r told < answer || :
   tags=${{told#*'"tags":'}}
   case $tags in
     '['*']'*) tags="${{tags%%]*}}]" ;;
-    '"'*'"'*) tags=${{tags#?}} tags="\\"${{tags%%'"'*}}\\"" ;;
+    '"'*'"'*) tags=${{tags#?}} tags=$quote${{tags%%$quote*}}$quote ;;
     *) echo "$name: $console does not say which tags $user has: no password was set" >&2; exit 69 ;;
   esac
   login "$arn" --version-id "$1"

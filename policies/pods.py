@@ -2,7 +2,7 @@
 
 from clusters import WORKLOADS, Part, containers, pod
 from containers import is_pinned
-from credentials import CREDENTIALS_IN_URL, WELL_KNOWN_TOKEN, is_secret
+from credentials import holds_credential, is_secret
 from rules import Findings, Props, Rule, at, given, given_at, is_set, literal, rule
 
 SECRET = "kubernetes:core/v1:Secret"
@@ -60,7 +60,7 @@ def _said_openly(where: str, variables: Part) -> Findings:
     for name, value in variables.items():
         if not isinstance(value, str) or not value:
             continue
-        if CREDENTIALS_IN_URL.search(value) or WELL_KNOWN_TOKEN.search(value):
+        if holds_credential(value):
             yield f"{where}: the value of {name} holds a credential"
         elif is_secret(name.upper()):
             yield f"{where}: {name} is a plain variable"

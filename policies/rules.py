@@ -8,6 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from pulumi_policy import PolicyResource
@@ -134,9 +135,15 @@ def document(props: Props, name: str) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return json.loads(text)
+        return _parsed(text)
     except ValueError as error:
         raise Unreadable(f"{name} is not a JSON document") from error
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
+    """Some twenty rules read each task definition's containers; none of them changes what it reads."""
+    return json.loads(text)
 
 
 def is_set(props: Props, name: str) -> bool:

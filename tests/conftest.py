@@ -2,19 +2,24 @@
 
 import functools
 import gc
+import hashlib
 import json
+import os
+import sys
 
 import pulumi
 import pytest
 import typer.main
 import typer.testing
 
-from tests.requirements.table import Row
-
 pytest_plugins = ("tests.real_servers",)
 
 
 def pytest_configure(config):
+    # Without bytecode, which some containers turn off, each worker would compile all modules anew, ten seconds of CPU,
+    # and each program that a test starts those that it imports.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # The SDK warns of its own deprecated classes when a service's module is imported, used or not.
     config.addinivalue_line("filterwarnings", r"ignore:.* has been deprecated:DeprecationWarning")
     # A worker keeps some thirty recorded stacks; walking through all of them again and again finds no garbage.
@@ -23,6 +28,7 @@ def pytest_configure(config):
     setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))  # noqa: B010 it has another type
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items):
     """Tests of one stack go to one worker, which runs the program for it once; others go where there is room.
 
@@ -31,10 +37,20 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("engine") is None)
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        stack, row = params.get("stack"), params.get("row")
-        if isinstance(stack, str):
-            shape = json.dumps(row.shape, sort_keys=True) if isinstance(row, Row) and row.shape else ""
-            item.add_marker(pytest.mark.xdist_group(f"{stack} {shape}"))
+        stack = params.get("stack")
+        if isinstance(stack, str) and not item.get_closest_marker("xdist_group"):
+            # A row of the requirements may ask for another shape of the stack; `prod on Kubernetes` is one of prod's.
+            shape = getattr(params.get("row"), "shape", None)
+            digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest() if shape else ""
+            item.add_marker(pytest.mark.xdist_group(f"{stack.partition(' on ')[0]} {digest[:8]}"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report):
+    """xdist puts the group behind a test's name, by which --last-failed would not find it again; workers need it."""
+    name, _, group = report.nodeid.rpartition("@")
+    if name and "]" not in group and "PYTEST_XDIST_WORKER" not in os.environ:
+        report.nodeid = name
 
 
 @pytest.fixture(autouse=True)

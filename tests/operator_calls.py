@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import typer
@@ -59,9 +60,15 @@ def _commands(line: str) -> Iterator[list[str]]:
     yield words
 
 
+@cache
+def _tree() -> Any:
+    """The commands there are. Typer would make them anew for each, in a tenth of a second; parsing changes nothing."""
+    return typer.main.get_command(app)
+
+
 def resolve(words: Sequence[str]) -> tuple[Any, list[str]]:
     """The command that the words name, and its own words; a group where they name no more than that."""
-    command: Any = typer.main.get_command(app)
+    command = _tree()
     rest = list(words[1:])
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in command.commands, f"{' '.join(words)}: there is no {rest[0]}"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +26,14 @@ _ENDPOINT_NAMES: Mapping[str, Sequence[str]] = {
     "grafana": ("grafana", "managedgrafana", "amg"),
     "s3": ("s3", "s3api"),
 }
+
+
+@cache
+def _session() -> Any:
+    """The services' models take most of a client's time; a session reads each of them once."""
+    import boto3  # noqa: PLC0415 - a preview needs none of it
+
+    return boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test")
 
 
 class Refusal(Exception):
@@ -56,12 +65,13 @@ class Creation:
 
 
 class Cloud:
+    # Of all clouds of a process: their clients come from one session, which makes one at a time.
+    _lock = threading.Lock()
+
     def __init__(self, endpoints: Mapping[str, str], region: str) -> None:
         self.region = region
         self._endpoints = {name.lower(): url for name, url in endpoints.items()}
         self._clients: dict[tuple[str, str], Any] = {}
-        self._session: Any = None
-        self._lock = threading.Lock()
         self._creating = threading.local()
         self._http = urllib3.PoolManager(
             maxsize=8, retries=False, timeout=urllib3.Timeout(connect=2, read=30)
@@ -91,15 +101,10 @@ class Cloud:
             return self._clients[key]
 
     def _new_client(self, service: str, region: str) -> Any:
-        import boto3  # noqa: PLC0415 - a preview needs none of it
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415 - a preview needs none of it
 
         url = self.endpoint(service)
-        if self._session is None:
-            self._session = boto3.session.Session(
-                aws_access_key_id="test", aws_secret_access_key="test", region_name=region
-            )
-        client = self._session.client(
+        client = _session().client(
             service,
             region_name=region,
             endpoint_url=url,
