@@ -50,6 +50,7 @@ class SecretArgs:
     `value` is put together from what other resources know, and must be an Output that is marked secret.
     `fixed_name` is its whole name, which stays taken for the recovery window of one that was deleted; without it the
     name is `name_prefix` and an end of the provider's own. `recovery_window_days`: 7 to 30, or 0 to delete at once.
+    With `rotated_elsewhere` the value is put in once, and others that somebody puts in are left alone.
     Raises ValueError on another window, on a username without a generated password, and on two sources of one value.
     """
 
@@ -61,6 +62,7 @@ class SecretArgs:
     value: pulumi.Output[str] | None = None
     username: str | None = None
     recovery_window_days: int = 7
+    rotated_elsewhere: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,13 @@ class Secret(pulumi.ComponentResource):
                 name,
                 secret_id=secret.id,
                 secret_string=_content(self.value, args.username),
-                opts=child,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    # Another value of Pulumi's would become the current one. On deletion the provider would take off
+                    # labels that have moved since; a secret's versions end with the secret anyway.
+                    ignore_changes=["secretString"] if args.rotated_elsewhere else None,
+                    retain_on_delete=args.rotated_elsewhere,
+                ),
             )
             # The same ARN, but known only when there is a value: a task that reads it before would not start.
             self.arn = pulumi.Output.all(secret.arn, version.id).apply(lambda known: known[0])

@@ -1,7 +1,5 @@
 """Message brokers, and the secrets that open them."""
 
-import pulumi
-
 from components.broker import Broker, BrokerArgs
 from components.secret import Generate, Secret, SecretArgs
 from settings.data import mq
@@ -11,7 +9,6 @@ from wiring.foundation import Foundation
 
 # Its characters are letters, digits and -_.~: Amazon MQ takes no comma, colon and equals sign.
 PASSWORD_LENGTH = 48
-VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
 
 def logins(settings: Settings, base: Foundation) -> dict[str, Secret]:
@@ -25,24 +22,13 @@ def logins(settings: Settings, base: Foundation) -> dict[str, Secret]:
                 description=f"Login of the broker {name}",
                 generate=Generate(length=PASSWORD_LENGTH),
                 username=broker.username,
+                # RabbitMQ would not know another value of Pulumi's.
+                rotated_elsewhere=True,
                 tags=base.tags,
             ),
-            pulumi.ResourceOptions(transformations=[_first_value]),
         )
         for name, broker in settings.brokers.items()
     }
-
-
-def _first_value(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-    """Put in once, when the broker is made with it, and then left alone.
-
-    Another one of Pulumi's would become the current one, and RabbitMQ would not know it. The provider would take off
-    labels that the task has moved since; the secret's versions end with the secret anyway.
-    """
-    if args.type_ != VERSION:
-        return None
-    once = pulumi.ResourceOptions(ignore_changes=["secretString"], retain_on_delete=True)
-    return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, once))
 
 
 def build(settings: Settings, base: Foundation, secrets: dict[str, Secret]) -> dict[str, Broker]:
