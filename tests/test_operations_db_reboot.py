@@ -296,7 +296,8 @@ def test_nobody_takes_over_where_there_is_no_standby(groundwork, cloud, clock):
         f"{IDENTIFIER} has no standby to fail over to. Leave --failover out.\n"
     )
     of_cluster(cloud)
-    assert "A cluster is restarted as a whole." in groundwork("--failover", "--yes", code=2).stderr
+    said = groundwork("--failover", "--yes", code=2).stderr
+    assert "A cluster is restarted as a whole. Leave --failover out; `groundwork db failover` lets" in said
 
 
 def test_a_database_that_rds_does_not_know_is_refused(groundwork, cloud, clock):
