@@ -69,8 +69,8 @@ def check_failover(database: Described) -> None:
     """Raises Refusal where a restart lets nobody take over."""
     if database.is_cluster:
         raise Refusal(
-            "A cluster is restarted as a whole. Leave --failover out; `groundwork db failover` lets another member take "
-            "over."
+            "A cluster is restarted as a whole. Leave --failover out; `groundwork db failover` lets another member "
+            "take over."
         )
     if not database.said.get("MultiAZ"):
         raise Refusal(f"{database.identifier} has no standby to fail over to. Leave --failover out.")
