@@ -29,7 +29,7 @@ from operations.platform import (
 )
 from operations.services import fleet, images
 from operations.services.fleet import ServicesArgument, short
-from operations.show import as_text, show, tell
+from operations.show import STDERR, as_text, show, tell
 from operations.waits import Failed, carried_out
 
 app = typer.Typer(help="Images: what the registry has, scans, pushing.", no_args_is_help=True)
@@ -38,7 +38,6 @@ app = typer.Typer(help="Images: what the registry has, scans, pushing.", no_args
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED")
 DOCKER_TIMEOUT_S = 60
 TOOLS = ("docker", "podman")
-_STDERR = 2  # of this process: standard output is for what the command itself gives
 
 
 class FailOn(StrEnum):
@@ -313,7 +312,7 @@ def _run(command: Sequence[str], password: str | None = None) -> None:
             command,
             input=password,
             stdin=None if quiet else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if quiet else _STDERR,
+            stdout=subprocess.PIPE if quiet else STDERR,
             stderr=subprocess.PIPE if quiet else None,
             text=True,
             timeout=DOCKER_TIMEOUT_S if quiet else None,

@@ -15,6 +15,8 @@ import typer
 
 Row = Mapping[str, Any]
 
+# A process's file descriptor, for programs that are begun: standard output is for what the command itself gives.
+STDERR = 2
 # Wide enough for every table where nobody looks at it through a terminal.
 UNBOUNDED = 10_000
 SHOWN_TEXT = 200

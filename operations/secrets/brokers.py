@@ -5,9 +5,8 @@ from operations.secrets.by_task import Way
 from operations.secrets.known import Known
 
 TASK = "broker-logins"
-BROKERS = (
-    "BROKERS"  # a variable of its container: a line a broker, which ends with the URLs that hold its password
-)
+# A variable of its container: a line a broker, which ends with the URLs that hold its password.
+BROKERS = "BROKERS"
 
 
 def _holders(platform: Platform, secret: Known) -> list[str]:

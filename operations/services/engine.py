@@ -12,10 +12,9 @@ from pathlib import Path
 from operations import stack_files
 from operations.platform import LOCAL, ROOT, Platform, Refusal
 from operations.policy import stacks
+from operations.show import STDERR
 from operations.stack_files import Stack
 from operations.waits import Failed
-
-_STDERR = 2  # of this process: standard output is for what the command itself gives
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Engine:
         command = self.command(verb, *more)
         try:
             process = subprocess.Popen(
-                command, cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL, stdout=_STDERR
+                command, cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL, stdout=STDERR
             )
         except FileNotFoundError:
             raise Refusal(

@@ -33,9 +33,6 @@ from operations.platform import (
 )
 from operations.waits import Failed, Patience, carried_out
 
-# Of this process: standard output is for what the command itself gives.
-_STDERR = 2
-
 
 class Until(StrEnum):
     make = "make"
@@ -182,7 +179,7 @@ def _run_check(run: Run, copy: Described) -> list[str]:
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=_STDERR,
+            stdout=show.STDERR,
             timeout=max(run.patience.left_s, 1),
             check=False,
         )
