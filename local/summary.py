@@ -22,7 +22,7 @@ DONE = {
     "same": "unchanged",
     "update": "updated",
 }
-SHOWN_ENDPOINTS = 8
+SHOWN_ENDPOINTS = 10
 SHOWN_CHANGES = 15
 
 
@@ -68,11 +68,25 @@ def endpoints(outputs: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
+def to_open(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """The endpoints for a person: what a browser opens comes first, and what another one says already is left out."""
+    found = sorted(endpoints(outputs).items(), key=lambda each: (not _is_url(each[1]), len(each[1])))
+    shown: dict[str, str] = {}
+    for path, value in found:
+        if not any(value in other or value.startswith(other) for other in shown.values()):
+            shown[path] = value
+    return dict(list(shown.items())[:SHOWN_ENDPOINTS])
+
+
+def _is_url(value: str) -> bool:
+    return value.startswith(("http://", "https://"))
+
+
 def _is_endpoint(key: str, value: str) -> bool:
     """An ARN names something, and is nothing that one connects to; an empty output says that there is none."""
     if not value or value.startswith("arn:"):
         return False
-    return value.startswith(("http://", "https://")) or key.lower().endswith(ENDPOINT_WORDS)
+    return _is_url(value) or key.lower().endswith(ENDPOINT_WORDS)
 
 
 def policy_verdict(report: Report) -> str:
@@ -156,7 +170,7 @@ def show(
         )
     for warning in report.warnings:
         _line(console, "Warning", warning)
-    for path, value in list(endpoints(outputs).items())[:SHOWN_ENDPOINTS]:
+    for path, value in to_open(outputs).items():
         _line(console, "Reach", f"{path}: {value}")
     for command, purpose in next_commands.items():
         _line(console, "Next", f"{command:<40}  {purpose}")

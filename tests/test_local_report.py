@@ -136,6 +136,21 @@ def screen(report, kinds=None, outputs=None, next_commands=None) -> str:
     return page.getvalue()
 
 
+def test_what_a_browser_opens_comes_first_and_nothing_is_said_twice():
+    outputs = {
+        "caches": {"cache": {"endpoint": "c.example", "readerEndpoint": "c.example"}},
+        "edge": {"services": {"api": {"host": "api.localhost"}}},
+        "healthUrls": {"api": "https://api.localhost/health"},
+        "urls": {"api": "https://api.localhost"},
+    }
+    assert list(summary.to_open(outputs).items()) == [
+        ("urls.api", "https://api.localhost"),
+        ("caches.cache.endpoint", "c.example"),
+    ]
+    many = {f"url{number}": f"https://{number}.localhost" for number in range(10, 30)}
+    assert len(summary.to_open(many)) == summary.SHOWN_ENDPOINTS
+
+
 def test_the_last_screen_says_what_stands_and_what_the_policies_said():
     report = Report(policies={"a", "b"})
     report.changes.update({"create": 3, "same": 1})
